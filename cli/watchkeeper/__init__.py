@@ -1,0 +1,1 @@
+"""The command `watchkeeper`, the all-in-one process and the demo."""

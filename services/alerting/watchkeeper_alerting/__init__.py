@@ -1,0 +1,1 @@
+"""Breaches in, human decisions out: alerts, notifications, tickets, audit, console."""

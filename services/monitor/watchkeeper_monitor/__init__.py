@@ -1,0 +1,1 @@
+"""Log in, measurements out: profiles, windows, metrics, decisions, breaches."""

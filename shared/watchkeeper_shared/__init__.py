@@ -1,0 +1,1 @@
+"""What two or more services share: the words, the log, the database, the edges."""

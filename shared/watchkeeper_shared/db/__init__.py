@@ -1,0 +1,1 @@
+"""The one database: tables by owner, transactions, positions, outbox, audit."""

@@ -1,0 +1,104 @@
+"""Every error this project raises on purpose.
+
+WatchkeeperError
+├── ConfigError                 the process must not start
+├── PermanentError              trying again cannot help
+│   ├── MalformedRecord         -> dead letters, or a reject with its code
+│   ├── InvalidObject           an applied file does not hold: names the line
+│   ├── NotFound                the named thing does not exist
+│   ├── Forbidden               the caller may not do this
+│   ├── Conflict                the thing is not in a state that allows this
+│   ├── Fenced                  another worker owns the partition now
+│   └── RejectedByReceiver      -> give up on this notification
+└── RetryableError              trying again may help; carries how long to wait
+    ├── LogUnavailable          the event log does not answer
+    ├── StoreUnavailable        the database does not answer
+    └── ReceiverUnavailable     408, 425, 429 (Retry-After kept), 5xx, or no answer
+
+A caller that wants to know only one thing asks: again, or never?
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class WatchkeeperError(Exception):
+    """The root: anything below was raised by this project on purpose."""
+
+
+class ConfigError(WatchkeeperError):
+    """The process must not start; the message names every problem at once."""
+
+
+class PermanentError(WatchkeeperError):
+    """Trying again cannot help."""
+
+
+class RetryableError(WatchkeeperError):
+    """Trying again may help.
+
+    Parameters
+    ----------
+    message
+        What was wrong, where, and what to do.
+    retry_after
+        How long the other side asked us to wait, if it did.
+    """
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class MalformedRecord(PermanentError):
+    """A record or a row of it cannot be understood.
+
+    Parameters
+    ----------
+    code
+        One of the fixed reject codes in `watchkeeper_shared.events.rejects`.
+    detail
+        What was wrong, where, and what to send instead.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class InvalidObject(PermanentError):
+    """An applied object does not hold; the message names the file and the line."""
+
+
+class NotFound(PermanentError):
+    """The named thing does not exist."""
+
+
+class Forbidden(PermanentError):
+    """The caller is known and may not do this."""
+
+
+class Conflict(PermanentError):
+    """The thing is not in a state that allows this act."""
+
+
+class Fenced(PermanentError):
+    """Another worker owns the partition now; what was read here must be dropped."""
+
+
+class RejectedByReceiver(PermanentError):
+    """The receiver of a notification will never take it."""
+
+
+class LogUnavailable(RetryableError):
+    """The event log does not answer; nothing was promised for what was in flight."""
+
+
+class StoreUnavailable(RetryableError):
+    """The database does not answer; the transaction did not happen or is unknown."""
+
+
+class ReceiverUnavailable(RetryableError):
+    """The receiver of a notification does not take it now."""

@@ -1,0 +1,172 @@
+"""The event log as the services see it: what is promised, and what may be raised.
+
+Words
+-----
+A *position* is always the next offset to read, never the last one read. Positions live
+with the state that was made from the records (see `db.positions`), not in the log, so a
+reader delivers nothing from a partition until its caller says where to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TopicPartition:
+    """One ordered sequence of records."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record that is about to be appended.
+
+    Parameters
+    ----------
+    topic, key, value
+        Where it goes, what orders it (same key, same partition), and its bytes.
+    headers
+        UTF-8 text by name; CloudEvents attributes in binary mode.
+    """
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as read back. `key` may be absent when others write the topic."""
+
+    at: TopicPartition
+    offset: int
+    key: str | None
+    value: bytes
+    headers: Mapping[str, str]
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an appended message ended up; its existence means it is durable."""
+
+    at: TopicPartition
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll brought.
+
+    Parameters
+    ----------
+    records
+        In order per partition; only of partitions that were started with `start`.
+    assigned
+        Partitions that became ours since the last poll and wait for `start`.
+    lost
+        Partitions that are no longer ours; drop what was read and not yet flushed.
+    """
+
+    records: Sequence[Record] = ()
+    assigned: frozenset[TopicPartition] = frozenset()
+    lost: frozenset[TopicPartition] = frozenset()
+
+
+class LogWriter(Protocol):
+    """Append messages. Safe to call from several threads."""
+
+    def append(self, message: Message) -> Future[Position]:
+        """Hand over one message; never blocks on the network.
+
+        The future resolves once the message is durable (all in-sync replicas, or a
+        synchronous commit of the embedded log). Messages of one key keep their order.
+        The writer gives each message its own deadline: when it passes, the future fails
+        with `LogUnavailable`, and the message may or may not be in the log.
+        """
+        ...
+
+    def close(self) -> None:
+        """Send what is buffered, within the deadline, and let go. Idempotent."""
+        ...
+
+
+class LogReader(Protocol):
+    """Read topics as one member of a consumer group. One thread at a time.
+
+    Every partition of the topics belongs to at most one live member, apart from short
+    hand-overs, so what is made from the records must be fenced where it is stored.
+    """
+
+    def poll(self, timeout: timedelta) -> Poll:
+        """Return what is there, waiting at most `timeout` for something.
+
+        Raises
+        ------
+        LogUnavailable
+            The log cannot be reached now. Positions are unchanged; close this reader
+            and open another one after a pause.
+        """
+        ...
+
+    def start(self, at: TopicPartition, offset: int) -> None:
+        """Deliver `at` from `offset` on. Also moves a partition that already flows."""
+        ...
+
+    def beginning(self, at: TopicPartition) -> int:
+        """Return the oldest offset still kept; it moves with retention."""
+        ...
+
+    def end(self, at: TopicPartition) -> int:
+        """Return the offset that the next appended record will get."""
+        ...
+
+    def topic_id(self, topic: str) -> str:
+        """Return the identity of the topic; it differs after deletion and re-creation."""
+        ...
+
+    def report(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Tell lag tools how far we are. Best effort; never the truth, never raises."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group at once. Idempotent."""
+        ...
+
+
+class EventLog(Protocol):
+    """A log: where writers and readers come from."""
+
+    def writer(self) -> LogWriter:
+        """Open a writer."""
+        ...
+
+    def reader(self, group: str, topics: Sequence[str]) -> LogReader:
+        """Join `group` and read `topics`."""
+        ...
+
+    def create_topics(self, partitions: Mapping[str, int]) -> None:
+        """Create the topics that are missing, with so many partitions each. Idempotent."""
+        ...
+
+    def ping(self) -> None:
+        """Return if the log answers.
+
+        Raises
+        ------
+        LogUnavailable
+            It does not.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that was opened here. Idempotent."""
+        ...

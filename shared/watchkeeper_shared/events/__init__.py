@@ -1,0 +1,1 @@
+"""What travels on the log: predictions, labels, breaches; their rows, columns and bytes."""

@@ -1,0 +1,76 @@
+"""The breach event on `watchkeeper.breaches.v1`: everything a person needs at 3 a.m."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+BREACH_OPENED = "watchkeeper.breach.opened"
+BREACH_UPDATED = "watchkeeper.breach.updated"
+BREACH_CLEARED = "watchkeeper.breach.cleared"
+
+
+class BreachWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """The window that was judged."""
+
+    start: datetime
+    end: datetime
+    revision: int
+    status: Literal["provisional", "final", "amended"]
+
+
+class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of a breach episode, complete in itself (the data of a CloudEvent).
+
+    Parameters
+    ----------
+    breach
+        Id of the episode; the same in all its events.
+    fingerprint
+        Identity of the series: system, rule, metric, column, segment. Never a value.
+    value, low, high, n
+        The measurement that caused the turn, its interval and the rows behind it.
+    warn, limit, below
+        The rule's limits, and whether small values are the bad ones.
+    reason
+        The decision's reason in plain words.
+    withdrawn
+        On a cleared event: the breach was taken back by an amendment, not recovered.
+    evidence
+        Id of the frozen sample, where one was frozen.
+    """
+
+    breach: str
+    fingerprint: str
+    system: str
+    version: str
+    policy: str
+    policy_hash: str
+    rule: str
+    metric: str
+    column: str
+    segment: str
+    severity: Literal["info", "warning", "critical"]
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reference: str | None
+    reference_n: int | None
+    warn: float | None
+    limit: float | None
+    below: bool
+    window: BreachWindow
+    opened_window: datetime
+    reason: str
+    controls: tuple[str, ...] = ()
+    note: str = ""
+    owner_team: str = ""
+    owner_contact: str = ""
+    runbook: str = ""
+    ticket: bool = True
+    channels: tuple[str, ...] | None = None
+    evidence: str | None = None
+    withdrawn: bool = False

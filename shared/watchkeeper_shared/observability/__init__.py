@@ -1,0 +1,1 @@
+"""Probes, pages and logs of every process."""

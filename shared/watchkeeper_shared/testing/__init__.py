@@ -1,0 +1,1 @@
+"""What tests need and production may not import: contracts, builders, servers."""

@@ -1,0 +1,1 @@
+"""One test class per port, run against every implementation."""
