@@ -69,7 +69,19 @@ class MalformedRecord(PermanentError):
 
 
 class InvalidObject(PermanentError):
-    """An applied object does not hold; the message names the file and the line."""
+    """An applied object does not hold; the message names the file and the line.
+
+    Parameters
+    ----------
+    message
+        All problems, one a line.
+    problems
+        The same, one by one.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class NotFound(PermanentError):
