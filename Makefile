@@ -35,7 +35,8 @@ types: $(STAMP) ## mypy, strict
 arch: $(STAMP) ## import contracts
 	$(BIN)/lint-imports
 
-test: $(STAMP) ## all tests; fetches the real servers it needs
+test: $(STAMP) ## all tests; gets the real servers that it needs
+	@sh tests/programs.sh
 	$(BIN)/python -m pytest
 
 bench: $(STAMP) ## the published figures, side by side in one run
