@@ -1,0 +1,1 @@
+"""From files that people write to checked, versioned objects; every mistake with its line."""

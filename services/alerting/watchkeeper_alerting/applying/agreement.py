@@ -1,0 +1,103 @@
+"""Whether documents agree with each other and with what is already in force. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from watchkeeper_alerting.applying.checking import suggestion
+from watchkeeper_alerting.applying.documents import Document
+from watchkeeper_alerting.applying.located import Mistake
+from watchkeeper_shared.metric_names import METRIC_NAMES, Family, family_of
+from watchkeeper_shared.specs import AISystem, Channel, OversightPolicy, Rule
+
+OUTPUTS = ("prediction", "score")
+"""Columns that every system has beside its features."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What can be named: in force now, or in the files themselves."""
+
+    systems: Mapping[str, AISystem] = field(default_factory=dict)
+    channels: frozenset[str] = frozenset()
+
+    def with_documents(self, documents: Sequence[Document]) -> World:
+        """Return the world as it would be once `documents` are applied."""
+        systems = {one.name: one.spec for one in documents if isinstance(one.spec, AISystem)}
+        channels = {one.name for one in documents if isinstance(one.spec, Channel)}
+        return World({**self.systems, **systems}, self.channels | channels)
+
+
+def disagreements(documents: Sequence[Document], world: World) -> list[Mistake]:
+    """Return what the documents name and what does not exist, in file order."""
+    whole = world.with_documents(documents)
+    found: list[Mistake] = []
+    for one in documents:
+        if isinstance(one.spec, OversightPolicy):
+            found.extend(_policy(one, one.spec, whole))
+    return sorted(set(found))
+
+
+def _policy(document: Document, policy: OversightPolicy, world: World) -> Iterator[Mistake]:
+    for index, name in enumerate(policy.systems):
+        if name not in world.systems:
+            hint = _hint(name, world.systems)
+            yield document.mistake(f"no system {name!r}{hint}", "spec", "systems", index)
+    systems = {name: world.systems[name] for name in policy.systems if name in world.systems}
+    for index, rule in enumerate(policy.rules):
+        at = ("spec", "rules", index)
+        yield from _metric(document, rule, at)
+        yield from _columns(document, rule, systems, at)
+        yield from _channels(document, rule, world, at)
+
+
+def _metric(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
+    family = family_of(rule.metric)
+    if family is None:
+        hint = suggestion(rule.metric, METRIC_NAMES)
+        yield document.mistake(
+            f"rule {rule.id}: unknown metric {rule.metric!r}{hint}", *at, "metric"
+        )
+    elif rule.attribute and family is not Family.FAIRNESS:
+        detail = f"rule {rule.id}: {rule.metric} takes columns, only fairness takes an attribute"
+        yield document.mistake(detail, *at, "attribute")
+    elif rule.columns and family in (Family.FAIRNESS, Family.PERFORMANCE):
+        detail = f"rule {rule.id}: {rule.metric} looks at the whole answer and takes no columns"
+        yield document.mistake(detail, *at, "columns")
+
+
+def _columns(
+    document: Document,
+    rule: Rule,
+    systems: Mapping[str, AISystem],
+    at: tuple[str | int, ...],
+) -> Iterator[Mistake]:
+    for name, system in systems.items():
+        known = _known_columns(system)
+        for index, column in enumerate(rule.columns):
+            if column not in known:
+                detail = f"rule {rule.id}: system {name} has no column {column!r}"
+                yield document.mistake(detail + _hint(column, known), *at, "columns", index)
+        if rule.attribute and rule.attribute not in system.groups:
+            detail = f"rule {rule.id}: system {name} declares no group {rule.attribute!r}"
+            yield document.mistake(detail + _hint(rule.attribute, system.groups), *at, "attribute")
+
+
+def _known_columns(system: AISystem) -> tuple[str, ...]:
+    special = [name for version in system.versions.values() for name in version.features]
+    return tuple(dict.fromkeys(("*", *OUTPUTS, *system.features, *special)))
+
+
+def _channels(
+    document: Document, rule: Rule, world: World, at: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    for index, name in enumerate(rule.on_breach.channels or ()):
+        if name not in world.channels:
+            detail = f"rule {rule.id}: no channel {name!r}{_hint(name, world.channels)}"
+            yield document.mistake(detail, *at, "on_breach", "channels", index)
+
+
+def _hint(word: str, known: Mapping[str, object] | Sequence[str] | frozenset[str]) -> str:
+    names = sorted(known)
+    return suggestion(word, names) if names else "; there is none yet"

@@ -1,0 +1,162 @@
+"""What people write in files: read strictly, and every mistake told with its line."""
+
+from __future__ import annotations
+
+from watchkeeper_alerting.applying.agreement import World, disagreements
+from watchkeeper_alerting.applying.documents import Document, SourceFile, read
+from watchkeeper_shared.specs import AISystem, OversightPolicy
+
+GOOD = """\
+apiVersion: watchkeeper/v1
+kind: AISystem
+metadata: {name: employment-ma}
+spec:
+  owner: {team: labour-models, contact: oncall@example.org}
+  purpose: Predicts employment
+  task: binary
+  features: {AGEP: numeric, RELP: categorical}
+  groups: {SEX: {reference: "1"}}
+---
+apiVersion: watchkeeper/v1
+kind: OversightPolicy
+metadata: {name: employment-ma}
+spec:
+  systems: [employment-ma]
+  rules:
+    - {id: drift, metric: psi, columns: ["*"], warn: 0.1, breach: 0.25}
+    - {id: equity, metric: demographic_parity_ratio, attribute: SEX, below: true, breach: 0.8,
+       on_breach: {channels: [oncall]}}
+---
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {name: oncall}
+spec: {type: webhook, url: "http://127.0.0.1:9900/hook"}
+"""
+
+
+def mistakes_of(text: str) -> list[str]:
+    documents, mistakes = read([SourceFile("a.yaml", text)])
+    return [str(one) for one in [*mistakes, *disagreements(documents, World())]]
+
+
+def the(kind: str, text: str = GOOD) -> Document:
+    documents, mistakes = read([SourceFile("a.yaml", text)])
+    assert mistakes == []
+    return next(one for one in documents if one.kind == kind)
+
+
+def test_a_good_file_holds_and_becomes_specs() -> None:
+    assert mistakes_of(GOOD) == []
+    assert isinstance(the("AISystem").spec, AISystem)
+    assert isinstance(the("OversightPolicy").spec, OversightPolicy)
+
+
+def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key() -> None:
+    text = GOOD.replace("  purpose: Predicts", "  porpose: Predicts")
+
+    assert mistakes_of(text)[:2] == [
+        "a.yaml:4: spec needs the key 'purpose'",
+        "a.yaml:6: unknown key 'porpose' in spec; did you mean purpose?",
+    ]
+
+
+def test_a_wrong_feature_kind_is_named_with_its_own_line() -> None:
+    text = GOOD.replace("{AGEP: numeric, RELP: categorical}", "\n    AGEP: numeric\n    RELP: cat")
+
+    assert mistakes_of(text)[0] == "a.yaml:10: spec.features.RELP: invalid enum value 'cat'"
+
+
+def test_all_mistakes_of_all_documents_come_at_once() -> None:
+    text = (
+        GOOD.replace("tier", "x")
+        .replace("task: binary", "task: binry")
+        .replace("warn: 0.1", "warn: high")
+        .replace("type: webhook", "type: pigeon")
+    )
+
+    lines = [one.split(": ")[0] for one in mistakes_of(text)]
+
+    assert {"a.yaml:7", "a.yaml:17", "a.yaml:24"} <= set(lines)
+
+
+def test_a_rule_that_contradicts_itself_is_refused_at_the_rule() -> None:
+    assert mistakes_of(GOOD.replace("warn: 0.1", "warn: 0.5")) == [
+        "a.yaml:17: spec.rules[0]: rule drift: warn 0.5 must lie below breach 0.25"
+    ]
+
+
+def test_a_key_written_twice_is_refused() -> None:
+    text = GOOD.replace("  task: binary", "  task: binary\n  task: regression")
+
+    assert mistakes_of(text)[0] == "a.yaml:8: the key 'task' is here twice"
+
+
+def test_text_that_is_not_yaml_is_refused_with_the_line() -> None:
+    (only,) = mistakes_of("kind: [1,\nmetadata: }")
+
+    assert only.startswith("a.yaml:2: this is not YAML")
+
+
+def test_a_document_that_is_no_mapping_is_refused() -> None:
+    assert mistakes_of("- 1") == ["a.yaml:1: document must be a mapping, got a list"]
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest_one() -> None:
+    text = GOOD.replace("kind: AISystem", "kind: AiSystem")
+
+    assert "a.yaml:2: unknown kind 'AiSystem'; did you mean AISystem?" in mistakes_of(text)
+
+
+def test_an_alias_bomb_is_refused() -> None:
+    text = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+        f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n"
+        for old, new in zip("abcde", "bcdef", strict=True)
+    )
+
+    assert mistakes_of(text) == ["a.yaml:1: more than 50000 values; split the file"]
+
+
+def test_the_same_object_twice_in_one_apply_is_refused() -> None:
+    (only,) = mistakes_of(GOOD + "---\n" + GOOD.split("---\n")[2])
+
+    assert only == "a.yaml:26: Channel oncall is already at a.yaml:21"
+
+
+def test_a_policy_may_only_name_what_exists() -> None:
+    text = (
+        GOOD.replace("systems: [employment-ma]", "systems: [employment-ma, other]")
+        .replace('columns: ["*"]', "columns: [AGEB, score]")
+        .replace("attribute: SEX", "attribute: RACE")
+        .replace("channels: [oncall]", "channels: [oncal]")
+        .replace("metric: psi", "metric: psy")
+    )
+
+    assert mistakes_of(text) == [
+        "a.yaml:15: no system 'other'; known: employment-ma",
+        "a.yaml:17: rule drift: system employment-ma has no column 'AGEB'; did you mean AGEP?",
+        "a.yaml:17: rule drift: unknown metric 'psy'; did you mean psi?",
+        "a.yaml:18: rule equity: system employment-ma declares no group 'RACE'; known: SEX",
+        "a.yaml:19: rule equity: no channel 'oncal'; did you mean oncall?",
+    ]
+
+
+def test_a_policy_may_name_what_is_already_in_force() -> None:
+    parts = GOOD.split("---\n")
+    system = the("AISystem", parts[0])
+    assert isinstance(system.spec, AISystem)
+    world = World({"employment-ma": system.spec}, frozenset({"oncall"}))
+    documents, _ = read([SourceFile("policy.yaml", parts[1])])
+
+    assert disagreements(documents, world) == []
+
+
+def test_only_the_content_counts_for_the_hash() -> None:
+    reordered = GOOD.replace(
+        "{AGEP: numeric, RELP: categorical}", "{RELP: categorical, AGEP: numeric}  # as approved"
+    )
+    spelled_out = GOOD.replace("  task: binary", "  task: binary\n  tier: high")
+    changed = GOOD.replace("  task: binary", "  task: binary\n  tier: low")
+
+    assert the("AISystem", reordered).hash == the("AISystem").hash
+    assert the("AISystem", spelled_out).hash == the("AISystem").hash
+    assert the("AISystem", changed).hash != the("AISystem").hash
