@@ -348,7 +348,11 @@ episodes = _table(
     sa.Column("segment", sa.String(255), nullable=False),
     sa.Column("opened_window", Instant, nullable=False),
     sa.Column("cleared_window", Instant),
+    sa.Column("generation", sa.Integer, nullable=False),  # raised again for the same opening window
     sa.Column("state", sa.String(16), nullable=False),  # open, cleared, withdrawn
+    sa.Column("told_window", Instant, nullable=False),  # the newest point that people know of
+    sa.Column("told_state", sa.String(16), nullable=False),
+    sa.Column("told_value", sa.Float),
     sa.Column("evidence", sa.String(64)),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
