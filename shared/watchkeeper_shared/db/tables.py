@@ -111,9 +111,10 @@ references = _table(
     sa.Column("version", sa.String(128), nullable=False),
     sa.Column("current", sa.Boolean, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("artifact", sa.LargeBinary, nullable=False),
     sa.Column("author", sa.String(255), nullable=False),
     sa.Column("applied_at", Instant, nullable=False),
+    # Last: SQLite walks through a long value to reach the columns behind it.
+    sa.Column("artifact", sa.LargeBinary, nullable=False),
     sa.Index(None, "system", "version", "current"),
 )
 

@@ -1,0 +1,30 @@
+"""Who does a piece of work that only one process may do at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from watchkeeper_shared.db.tables import leases
+from watchkeeper_shared.db.upsert import insert
+
+
+def take(c: sa.Connection, name: str, holder: str, now: datetime, ttl: timedelta) -> bool:
+    """Take a free or expired lease, or renew one's own; False while another holds it.
+
+    A lease only saves double work. A holder that was frozen may wake up after its lease
+    went to another, so whatever it writes must also be guarded where it is written.
+    """
+    fresh = insert(c, leases).values(name=name, holder=holder, expires_at=now + ttl)
+    taken = fresh.on_conflict_do_update(
+        index_elements=[leases.c.name],
+        set_={"holder": fresh.excluded.holder, "expires_at": fresh.excluded.expires_at},
+        where=sa.or_(leases.c.holder == fresh.excluded.holder, leases.c.expires_at <= now),
+    )
+    return c.execute(taken).rowcount == 1
+
+
+def release(c: sa.Connection, name: str, holder: str) -> None:
+    """Give a lease back, so that the next one need not wait. Idempotent."""
+    c.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))

@@ -1,0 +1,81 @@
+"""Messages that are decided in a transaction and sent after it, by `db.relay`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from watchkeeper_shared.db.tables import outbox
+from watchkeeper_shared.db.upsert import insert
+from watchkeeper_shared.eventlog.port import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A message that waits, with the number that orders it."""
+
+    id: int
+    message: Message
+
+
+def enqueue(c: sa.Connection, owner: str, message: Message, event_id: str, now: datetime) -> None:
+    """Have `message` sent once the transaction has committed. Idempotent by `event_id`.
+
+    Parameters
+    ----------
+    owner
+        The service whose relay sends it.
+    event_id
+        At most 64 characters, the same for the same fact: a second enqueue is ignored.
+    """
+    c.execute(
+        insert(c, outbox)
+        .values(
+            owner=owner,
+            event_id=event_id,
+            topic=message.topic,
+            key=message.key,
+            headers=dict(message.headers),
+            value=message.value,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=[outbox.c.event_id])
+    )
+
+
+def unsent(c: sa.Connection, owner: str, limit: int) -> list[Unsent]:
+    """Return what waits, oldest first, at most `limit`."""
+    rows = c.execute(
+        sa.select(outbox)
+        .where(outbox.c.owner == owner, outbox.c.sent_at.is_(None))
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    return [Unsent(row.id, Message(row.topic, row.key, row.value, row.headers)) for row in rows]
+
+
+def mark_sent(c: sa.Connection, ids: list[int], now: datetime) -> None:
+    """Note that the log has these messages."""
+    if ids:
+        c.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=now))
+
+
+def backlog(c: sa.Connection, owner: str) -> tuple[int, datetime | None]:
+    """Return how many messages wait and since when the oldest does."""
+    waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(
+        outbox.c.owner == owner, outbox.c.sent_at.is_(None)
+    )
+    count, oldest = c.execute(waiting).one()
+    return count, oldest
+
+
+def forget_sent(c: sa.Connection, owner: str, before: datetime) -> int:
+    """Drop messages sent before an instant; return how many.
+
+    With them goes the memory of their event ids, so keep them longer than anything that
+    may be decided again.
+    """
+    gone = c.execute(sa.delete(outbox).where(outbox.c.owner == owner, outbox.c.sent_at < before))
+    return gone.rowcount
