@@ -22,7 +22,7 @@ def take(c: sa.Connection, name: str, holder: str, now: datetime, ttl: timedelta
         set_={"holder": fresh.excluded.holder, "expires_at": fresh.excluded.expires_at},
         where=sa.or_(leases.c.holder == fresh.excluded.holder, leases.c.expires_at <= now),
     )
-    return c.execute(taken).rowcount == 1
+    return c.execute(taken.returning(leases.c.name)).one_or_none() is not None
 
 
 def release(c: sa.Connection, name: str, holder: str) -> None:

@@ -145,8 +145,9 @@ def first_sight(c: sa.Connection, consumer: str, event_id: str, now: datetime) -
         insert(c, inbox)
         .values(consumer=consumer, event_id=event_id, seen_at=now)
         .on_conflict_do_nothing(index_elements=[inbox.c.consumer, inbox.c.event_id])
+        .returning(inbox.c.event_id)  # an INSERT has no row count on PostgreSQL
     )
-    return noted.rowcount == 1
+    return noted.one_or_none() is not None
 
 
 def _row_of(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
