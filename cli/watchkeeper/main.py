@@ -1,0 +1,87 @@
+"""The `watchkeeper` command: a list of commands, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import NoReturn
+
+import click
+
+from watchkeeper_shared.errors import WatchkeeperError
+
+# name -> (module:attribute, one line of help). The line stands here, because importing
+# every command to print it would make `watchkeeper --help` wait for numpy and Arrow.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "up": ("watchkeeper.commands.up:up", "Run everything in one process: no server needed."),
+    "demo": ("watchkeeper.commands.demo:demo", "Watch three years of real inference logs."),
+    "ingest": ("watchkeeper.commands.services:ingest", "Run the ingest service."),
+    "monitor": ("watchkeeper.commands.services:monitor", "Run the monitor."),
+    "alerting": ("watchkeeper.commands.services:alerting", "Run the alerting service."),
+    "apply": ("watchkeeper.commands.apply:apply", "Apply systems, policies and channels."),
+    "reference": ("watchkeeper.commands.reference:reference", "Build and upload references."),
+    "publish": ("watchkeeper.commands.publish:publish", "Send predictions and labels of a file."),
+    "topics": ("watchkeeper.commands.topics:topics", "Create the topics of the event log."),
+    "key": ("watchkeeper.commands.keys:key", "Create API keys."),
+    "db": ("watchkeeper.commands.database:db", "Bring the database to this version."),
+}
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line: an error is read by people and by log collectors."""
+    return "; ".join(part.strip() for part in text.splitlines() if part.strip())
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, and answers our errors in one line.
+
+    Expected errors (`WatchkeeperError`) end with exit code 1 and one line on standard
+    error; anything else is a bug and keeps its traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table, the first steps first."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        del ctx
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry[0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry[0]} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the table without importing anything."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; say what went wrong and what to do."""
+        try:
+            return super().invoke(ctx)
+        except WatchkeeperError as error:
+            raise click.ClickException(one_line(str(error))) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="watchkeeper")
+def group() -> None:
+    """Keep watch over AI systems in production.
+
+    Clients of a running Watchkeeper read WATCHKEEPER_URL and WATCHKEEPER_TOKEN; the
+    services read WATCHKEEPER_DATABASE_URL, WATCHKEEPER_KAFKA_BOOTSTRAP and the other
+    WATCHKEEPER_* variables.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    group()
+    raise SystemExit(0)
