@@ -215,7 +215,22 @@ profiles = _table(
     sa.Column("source", sa.String(64), primary_key=True),  # "predictions/3", "labels"
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("profile", sa.LargeBinary, nullable=False),
-    sa.Column("sample", sa.LargeBinary),  # bottom-k rows, Arrow IPC; for evidence only
+)
+
+# The k rows of a pane with the smallest id hash, per writer; for evidence only. Beside
+# the profiles, because a full sample seldom changes and a profile does with every flush.
+samples = _table(
+    "samples",
+    "monitor",
+    sa.Column("system", sa.String(128), primary_key=True),
+    sa.Column("version", sa.String(128), primary_key=True),
+    sa.Column("reference", sa.String(64), primary_key=True),
+    sa.Column("pane_start", Instant, primary_key=True),
+    sa.Column("pane_end", Instant, primary_key=True),
+    sa.Column("source", sa.String(64), primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("largest", sa.BigInteger, nullable=False),  # the largest id hash among the rows
+    sa.Column("sample", sa.LargeBinary, nullable=False),  # Arrow IPC
 )
 
 # `changed` grows with every flush into the pane; `judged` is the value that the judge
