@@ -9,6 +9,7 @@ WatchkeeperError
 │   ├── Forbidden               the caller may not do this
 │   ├── Conflict                the thing is not in a state that allows this
 │   ├── Fenced                  another worker owns the partition now
+│   ├── OffsetGone              the log does not keep that offset: restart at its beginning
 │   └── RejectedByReceiver      -> give up on this notification
 └── RetryableError              trying again may help; carries how long to wait
     ├── LogUnavailable          the event log does not answer
@@ -98,6 +99,34 @@ class Conflict(PermanentError):
 
 class Fenced(PermanentError):
     """Another worker owns the partition now; what was read here must be dropped."""
+
+
+class OffsetGone(PermanentError):
+    """The log does not hold the offset that was asked for.
+
+    Retention overtook the reader, or the topic was deleted and made again.
+
+    Parameters
+    ----------
+    topic, partition, offset
+        What was asked for.
+    beginning, end
+        What is held: offsets from `beginning` up to, not including, `end`. Starting at
+        `beginning` loses the records between `offset` and there; count them.
+    """
+
+    def __init__(
+        self, topic: str, partition: int, offset: int, *, beginning: int, end: int
+    ) -> None:
+        super().__init__(
+            f"{topic}/{partition} holds offsets {beginning} to {end}, not {offset}: start at"
+            f" {beginning} and count the gap, or raise the retention of the topic"
+        )
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.beginning = beginning
+        self.end = end
 
 
 class RejectedByReceiver(PermanentError):

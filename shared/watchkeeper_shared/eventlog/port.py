@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+MAX_RECORD_BYTES = 8 << 20
+"""Key and value of one message together; every adapter takes this much and refuses more."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TopicPartition:
@@ -73,7 +76,8 @@ class Poll:
     assigned
         Partitions that became ours since the last poll and wait for `start`.
     lost
-        Partitions that are no longer ours; drop what was read and not yet flushed.
+        Partitions that are no longer ours; drop what was read and not yet flushed. A
+        partition in both was taken away and given back in between: first drop, then start.
     """
 
     records: Sequence[Record] = ()
@@ -90,7 +94,9 @@ class LogWriter(Protocol):
         The future resolves once the message is durable (all in-sync replicas, or a
         synchronous commit of the embedded log). Messages of one key keep their order.
         The writer gives each message its own deadline: when it passes, the future fails
-        with `LogUnavailable`, and the message may or may not be in the log.
+        with `LogUnavailable`, and the message may or may not be in the log. It fails with
+        `LogUnavailable` too if the topic does not exist, if too many bytes wait already, or
+        if the writer is closed; and with `PermanentError` over `MAX_RECORD_BYTES`.
         """
         ...
 
@@ -114,11 +120,23 @@ class LogReader(Protocol):
         LogUnavailable
             The log cannot be reached now. Positions are unchanged; close this reader
             and open another one after a pause.
+        OffsetGone
+            Retention overtook a partition. It delivers nothing until it is started again,
+            the others go on; this reader stays usable.
         """
         ...
 
     def start(self, at: TopicPartition, offset: int) -> None:
-        """Deliver `at` from `offset` on. Also moves a partition that already flows."""
+        """Deliver `at` from `offset` on. Also moves a partition that already flows.
+
+        Raises
+        ------
+        OffsetGone
+            The log does not hold `offset`: it is before `beginning` (retention) or after
+            `end` (another topic of that name). Nothing is delivered until a start succeeds.
+        NotFound
+            The partition is not assigned to this reader, or not any more.
+        """
         ...
 
     def beginning(self, at: TopicPartition) -> int:
