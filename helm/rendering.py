@@ -1,4 +1,5 @@
-"""Lint, render and check the chart the way Helm does, and say the result as JSON.
+# ruff: noqa: INP001 - a script, run by its path
+"""Lint and render the chart the way Helm does, and say the result as JSON.
 
 Run with the Python of the environment that has `helm-python-sdk` (see
 `watchkeeper_shared.testing.charts`), never with the product's:

@@ -1,0 +1,1 @@
+"""Real servers and programs that tests start, use and stop."""
