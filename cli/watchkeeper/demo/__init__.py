@@ -1,0 +1,1 @@
+"""Three years of real inference logs, streamed through a Watchkeeper of its own."""
