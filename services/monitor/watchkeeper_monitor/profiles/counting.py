@@ -1,0 +1,95 @@
+"""Counting a batch into cells, vectorised over rows and, where it pays, over columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from watchkeeper_monitor.columns import Columns
+from watchkeeper_monitor.grids import Axis, Grid
+from watchkeeper_monitor.profiles.exact import EXCESS, MILLISECONDS, MOMENT, SQUARE
+from watchkeeper_monitor.profiles.layout import Layout
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: Layout) -> None:
+    """Count every axis into its cells, and add its sums, nulls and extremes.
+
+    The batch is sorted and the edges are searched in it: with the vectorised sort of
+    numpy >= 2 that beats searching every value among the edges.
+    """
+    ordered = np.sort(columns.numeric, axis=1)  # NaN goes last
+    present = columns.n - np.isnan(ordered).sum(axis=1)
+    at.view(into, "nulls")[:] += columns.n - present - columns.mistyped
+    at.view(into, "mistyped")[:] += columns.mistyped
+    cells = at.view(into, "cells")
+    for row, axis in enumerate(grid.axes):
+        values = ordered[row, : present[row]]
+        if not values.size:
+            continue
+        _count_sorted(cells[at.cell_starts[row] : at.cell_starts[row + 1]], values, axis)
+        extremes[0, row] = min(extremes[0, row], values[0])
+        extremes[1, row] = max(extremes[1, row], values[-1])
+        _add_excess(into, at, row, values, axis)
+    _add_moments(into, columns.numeric, grid, at)
+
+
+def _count_sorted(cells: Ints, ordered: Floats, axis: Axis) -> None:
+    """Add the cell counts of ascending values."""
+    below = np.searchsorted(ordered, axis.edge_array, side="left")
+    cells[:-1] += below
+    cells[1:] -= below
+    cells[-1] += ordered.size
+
+
+def _add_excess(into: Ints, at: Layout, row: int, values: Floats, axis: Axis) -> None:
+    """Add how far values lie past the reference's ends, for exact Wasserstein tails."""
+    if axis.low is None or axis.high is None:
+        return
+    with np.errstate(over="ignore"):
+        if values[0] < axis.low:
+            short = (axis.low - values[: np.searchsorted(values, axis.low)]) / axis.scale
+            at.view(into, "excess_below")[row] += EXCESS.sums(short)
+        if values[-1] > axis.high:
+            far = values[np.searchsorted(values, axis.high, side="right") :]
+            at.view(into, "excess_above")[row] += EXCESS.sums((far - axis.high) / axis.scale)
+
+
+def _add_moments(into: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
+    """Add sums and sums of squares of distances from the reference mean, in reference sd."""
+    mean = np.array([[axis.mean] for axis in grid.axes])
+    scale = np.array([[axis.scale] for axis in grid.axes])
+    with np.errstate(over="ignore"):
+        z = (numeric - mean) / scale
+    np.minimum(np.maximum(z, -MOMENT.limit, out=z), MOMENT.limit, out=z)
+    at.view(into, "moments")[:] += MOMENT.sums(z)
+    at.view(into, "squares")[:] += SQUARE.sums(z * z)
+
+
+def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
+    """Count categories, predicted classes, and predicted classes by group."""
+    if len(grid.categories):
+        places = columns.categorical + at.category_starts[:-1, None]
+        counts = at.view(into, "categories")
+        counts += np.bincount(places.ravel(), minlength=counts.size)
+    predicted = (
+        np.zeros(columns.n, dtype=np.int64)
+        if grid.regression
+        else columns.prediction.astype(np.int64)
+    )
+    classes = at.view(into, "predictions")
+    classes += np.bincount(predicted, minlength=classes.size)
+    if len(grid.attributes):
+        groups = at.view(into, "group_predictions")
+        places = (columns.groups + at.group_starts[:-1, None]) * classes.size + predicted
+        groups += np.bincount(places.ravel(), minlength=groups.size).reshape(groups.shape)
+
+
+def add_latency(into: Ints, latency: Floats, at: Layout) -> None:
+    """Add latencies, where any were sent."""
+    sent = int(np.count_nonzero(~np.isnan(latency)))
+    if sent:
+        at.view(into, "latency_rows")[0] += sent
+        at.view(into, "latency_sum")[:] += MILLISECONDS.sums(latency)

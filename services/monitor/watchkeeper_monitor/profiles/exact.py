@@ -1,0 +1,94 @@
+"""Real-valued sums as integers, so that no order of adding ever changes a bit.
+
+A value is rounded once to a whole number of units of 2**-bits and from there on everything is
+integer addition: associative, commutative, and reversible by subtracting. A sum takes two
+int64 limbs, `total = high * 2**31 + low`.
+
+* Precision: each row is off by at most 2**-(bits+1); so is, at most, a mean.
+* Range: a row beyond its quantity's `limit` counts as the limit. `limit * 2**bits` is at most
+  2**62, so that a row always fits.
+* Overflow: a row adds less than 2**31 to the low limb and at most 2**31 to the high one, so a
+  profile may hold 2**31 rows (2.1e9) before either limb could leave int64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LIMB = 31
+_MASK = (1 << LIMB) - 1
+MOST_ROWS = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """How finely and how far one kind of value is summed.
+
+    Parameters
+    ----------
+    bits
+        The unit is `2**-bits`.
+    limit_bits
+        Values are held to `[-2**limit_bits, 2**limit_bits]`.
+    """
+
+    bits: int
+    limit_bits: int
+
+    def __post_init__(self) -> None:
+        """Refuse a unit so fine that a row would not fit."""
+        if self.bits + self.limit_bits > 2 * LIMB:
+            raise ValueError(
+                f"bits + limit_bits must be at most 62, got {self.bits} + {self.limit_bits}"
+            )
+
+    @property
+    def limit(self) -> float:
+        """The largest value that a row can add."""
+        return float(2.0**self.limit_bits)
+
+    def sums(self, values: Floats) -> Ints:
+        """Return the limbs `[..., 2]` of the sums over the last axis; NaN adds nothing."""
+        held = np.minimum(np.maximum(values, -self.limit), self.limit)
+        held *= 2.0**self.bits
+        np.rint(held, out=held)
+        whole = np.where(held == held, held, 0.0).astype(np.int64)  # noqa: PLR0124  NaN is not itself
+        low = (whole & _MASK).sum(axis=-1, dtype=np.int64)
+        high = (whole >> LIMB).sum(axis=-1, dtype=np.int64)
+        return np.stack([high, low], axis=-1)
+
+    def total(self, limbs: Ints) -> Floats:
+        """Return sums as numbers, rounded once; `limbs` is `[..., 2]`."""
+        carried = carry(limbs)
+        exact = carried[..., 0].astype(object) * (1 << LIMB) + carried[..., 1].astype(object)
+        return np.asarray(np.asarray(exact / 2**self.bits, dtype=np.float64))
+
+
+def carry(limbs: Ints) -> Ints:
+    """Return the one normal form of `limbs` `[..., 2]`: the low limb in `[0, 2**31)`."""
+    high, low = limbs[..., 0], limbs[..., 1]
+    return np.stack([high + (low >> LIMB), low & _MASK], axis=-1)
+
+
+MOMENT = Quantity(bits=50, limit_bits=10)
+"""A value's distance from the reference mean, in reference sd, held to 1,024."""
+SQUARE = Quantity(bits=40, limit_bits=20)
+"""Its square."""
+EXCESS = Quantity(bits=40, limit_bits=22)
+"""How far a value lies past the reference's end, in reference sd, held to 4 million."""
+UNIT = Quantity(bits=60, limit_bits=2)
+"""Something between -4 and 4, such as a squared error of a probability."""
+LOSS = Quantity(bits=56, limit_bits=6)
+"""A log loss, at most 36.1 because probabilities are clipped at 2.2e-16."""
+LOSS_SQUARE = Quantity(bits=50, limit_bits=12)
+"""Its square, at most 1,300."""
+FOURTH = Quantity(bits=20, limit_bits=40)
+"""A fourth power of a distance in reference sd."""
+MILLISECONDS = Quantity(bits=30, limit_bits=32)
+"""A latency, held to 49 days."""

@@ -1,0 +1,124 @@
+"""Where everything stands in a profile's vector: laid out by the grid, never stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from watchkeeper_monitor.grids import Grid
+
+Ints = npt.NDArray[np.int64]
+
+_SUMS = (
+    "moments",
+    "squares",
+    "excess_below",
+    "excess_above",
+    "latency_sum",
+    "brier",
+    "brier_squares",
+    "log_loss",
+    "log_loss_squares",
+    "errors",
+    "absolute_errors",
+    "error_squares",
+    "error_fourths",
+)
+"""The sections that hold two-limb sums; their last dimension is 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Names, places and shapes of the sections of one grid's profiles.
+
+    Parameters
+    ----------
+    sections
+        Name → (first place, shape).
+    size
+        Length of the vector.
+    cell_starts
+        Where each axis begins within the section `cells`; one more entry for its end.
+    category_starts, group_starts
+        Likewise within `categories`, and within the groups of all attributes.
+    sum_places
+        Places of the high limbs of all two-limb sums; the low limb follows each.
+    """
+
+    sections: dict[str, tuple[int, tuple[int, ...]]]
+    size: int
+    cell_starts: Ints
+    category_starts: Ints
+    group_starts: Ints
+    sum_places: Ints
+
+    def view(self, vector: Ints, name: str) -> Ints:
+        """Return one section of a vector, in its shape, without copying."""
+        start, shape = self.sections[name]
+        return vector[start : start + prod(shape)].reshape(shape)
+
+
+@lru_cache(maxsize=256)
+def layout_of(grid: Grid) -> Layout:
+    """Lay out the profiles of a grid."""
+    cell_starts = _starts(axis.cells for axis in grid.axes)
+    category_starts = _starts(column.codes for column in grid.categories)
+    group_starts = _starts(column.codes for column in grid.attributes)
+    shapes = _shapes(grid, int(cell_starts[-1]), int(category_starts[-1]), int(group_starts[-1]))
+    places = [0, *accumulate(prod(shape) for shape in shapes.values())]
+    sections = {
+        name: (place, shape) for (name, shape), place in zip(shapes.items(), places, strict=False)
+    }
+    sums = [
+        np.arange(sections[name][0], sections[name][0] + prod(sections[name][1]), 2)
+        for name in _SUMS
+    ]
+    return Layout(
+        sections, places[-1], cell_starts, category_starts, group_starts, np.concatenate(sums)
+    )
+
+
+def _starts(sizes: object) -> Ints:
+    return np.array([0, *accumulate(sizes)], dtype=np.int64)  # type: ignore[call-overload]
+
+
+def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, tuple[int, ...]]:
+    axes, classes = len(grid.axes), len(grid.classes) + 1
+    score_cells = grid.axes[grid.score].cells
+    return {
+        # What predictions alone say.
+        "rows": (1,),
+        "cells": (cells,),
+        "nulls": (axes,),
+        "mistyped": (axes,),
+        "moments": (axes, 2),
+        "squares": (axes, 2),
+        "excess_below": (axes, 2),
+        "excess_above": (axes, 2),
+        "categories": (categories,),
+        "predictions": (classes,),
+        "group_predictions": (groups, classes),
+        "latency_rows": (1,),
+        "latency_sum": (2,),
+        # What labels add.
+        "labelled": (1,),
+        "confusion": (classes, classes),  # [label, prediction]
+        "group_labelled": (groups,),
+        "group_correct": (groups,),
+        "group_confusion": (groups, 2, 2),  # [label is positive, prediction is positive]
+        "label_scores": (2, score_cells),  # [label is positive, score cell]
+        "scored_labels": (1,),
+        "brier": (2,),
+        "brier_squares": (2,),
+        "log_loss": (2,),
+        "log_loss_squares": (2,),
+        "errors": (2,),
+        "absolute_errors": (2,),
+        "error_squares": (2,),
+        "error_fourths": (2,),
+    }

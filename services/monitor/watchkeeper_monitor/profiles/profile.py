@@ -1,0 +1,159 @@
+"""The profile: constant-size, mergeable, never a raw row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from watchkeeper_monitor.columns import Columns
+from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.profiles import labelling
+from watchkeeper_monitor.profiles.counting import add_coded, add_latency, add_numeric
+from watchkeeper_monitor.profiles.exact import Quantity, carry
+from watchkeeper_monitor.profiles.labelling import Labelled
+from watchkeeper_monitor.profiles.layout import Layout, layout_of
+from watchkeeper_monitor.profiles.packing import pack, unpack
+from watchkeeper_shared.errors import Conflict, MalformedRecord
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+__all__ = ["Labelled", "Profile"]
+
+_MAGIC = b"WKP1"
+_ID_BYTES = 8
+
+
+@dataclass(slots=True, eq=False)
+class Profile:
+    """Counts and sums of predictions, and of the labels that reached them, on one grid.
+
+    Merging is elementwise addition of integers (and the lesser and greater of two extremes),
+    so any split of the rows, merged in any order, gives the same bytes.
+
+    Parameters
+    ----------
+    grid
+        The cells. Only profiles of one grid merge.
+    vector
+        int64, laid out by `layout_of(grid)`.
+    extremes
+        float64 `[2, axes]`: least and greatest value seen; `inf` and `-inf` before the first.
+        Labels never change them.
+    """
+
+    grid: Grid
+    vector: Ints
+    extremes: Floats
+
+    @classmethod
+    def empty(cls, grid: Grid) -> Profile:
+        """Return the profile of no rows."""
+        extremes = np.empty((2, len(grid.axes)))
+        extremes[0], extremes[1] = np.inf, -np.inf
+        return cls(grid, np.zeros(layout_of(grid).size, dtype=np.int64), extremes)
+
+    @property
+    def layout(self) -> Layout:
+        """Where each section stands."""
+        return layout_of(self.grid)
+
+    def section(self, name: str) -> Ints:
+        """Return one section as a view (see `profiles.layout` for names and shapes)."""
+        return self.layout.view(self.vector, name)
+
+    def sums(self, name: str, quantity: Quantity) -> Floats:
+        """Return the two-limb sums of a section as numbers."""
+        return quantity.total(self.section(name))
+
+    @property
+    def rows(self) -> int:
+        """How many predictions were added."""
+        return int(self.section("rows")[0])
+
+    @property
+    def labelled(self) -> int:
+        """How many of them have a label."""
+        return int(self.section("labelled")[0])
+
+    def cells(self, row: int) -> Ints:
+        """Return the cell counts of axis number `row`."""
+        starts = self.layout.cell_starts
+        return self.section("cells")[starts[row] : starts[row + 1]]
+
+    def categories(self, row: int) -> Ints:
+        """Return the code counts of categorical feature number `row`."""
+        starts = self.layout.category_starts
+        return self.section("categories")[starts[row] : starts[row + 1]]
+
+    def groups(self, row: int) -> slice:
+        """Return where the groups of attribute number `row` stand in the group sections."""
+        starts = self.layout.group_starts
+        return slice(int(starts[row]), int(starts[row + 1]))
+
+    def add_predictions(self, columns: Columns) -> None:
+        """Add a batch of predictions."""
+        if not columns.n:
+            return
+        at = self.layout
+        at.view(self.vector, "rows")[0] += columns.n
+        add_numeric(self.vector, self.extremes, columns, self.grid, at)
+        add_coded(self.vector, columns, self.grid, at)
+        add_latency(self.vector, columns.latency, at)
+
+    def add_labels(self, labelled: Labelled, sign: int = 1) -> None:
+        """Add labels of predictions, or with `sign=-1` take back what was added.
+
+        A corrected label is the old one taken back and the new one added.
+        """
+        if sign not in (-1, 1):
+            raise ValueError(f"sign must be 1 or -1, got {sign}")
+        if len(labelled.label):
+            labelling.add(self.vector, labelled, sign, self.grid, self.layout)
+
+    def merge(self, other: Profile) -> None:
+        """Add another profile of the same grid.
+
+        Raises
+        ------
+        Conflict
+            The grids differ: there is no way to count one's cells in the other's.
+        """
+        if other.grid is not self.grid and other.grid.id != self.grid.id:
+            raise Conflict(
+                f"profiles of two grids do not merge: {self.grid.id[:12]} and {other.grid.id[:12]}"
+            )
+        self.vector += other.vector
+        np.minimum(self.extremes[0], other.extremes[0], out=self.extremes[0])
+        np.maximum(self.extremes[1], other.extremes[1], out=self.extremes[1])
+
+    def to_bytes(self) -> bytes:
+        """Return compact bytes; equal contents give equal bytes."""
+        normal = self.vector.copy()
+        places = self.layout.sum_places
+        limbs = carry(np.stack([normal[places], normal[places + 1]], axis=-1))
+        normal[places], normal[places + 1] = limbs[:, 0], limbs[:, 1]
+        head = _MAGIC + bytes.fromhex(self.grid.id[: 2 * _ID_BYTES])
+        return head + self.extremes.astype("<f8").tobytes() + pack(normal)
+
+    @classmethod
+    def from_bytes(cls, grid: Grid, data: bytes) -> Profile:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        MalformedRecord
+            The bytes are no profile of this grid.
+        """
+        head = _MAGIC + bytes.fromhex(grid.id[: 2 * _ID_BYTES])
+        body = len(head) + 16 * len(grid.axes)
+        if data[: len(head)] != head:
+            raise MalformedRecord("malformed", f"these bytes are no profile of grid {grid.id[:12]}")
+        try:
+            vector = unpack(data[body:], layout_of(grid).size)
+            extremes = np.frombuffer(data[len(head) : body], dtype="<f8").astype(np.float64)
+            return cls(grid, vector, extremes.reshape(2, -1))
+        except ValueError as error:
+            raise MalformedRecord("malformed", f"a broken profile: {error}") from error

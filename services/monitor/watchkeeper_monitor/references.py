@@ -1,0 +1,159 @@
+"""The approved baseline of one system version: its grid, its profile, a sample of its rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from watchkeeper_monitor.columns import encode, groups_of, prediction_of
+from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.profiles import Labelled, Profile
+from watchkeeper_monitor.sampling import bottom
+from watchkeeper_shared.errors import InvalidObject, MalformedRecord
+from watchkeeper_shared.specs import AISystem
+
+MOST_ROWS = 5_000_000
+"""A reference is built in memory; more rows than this add nothing that could be measured."""
+SAMPLE_ROWS = 5_000
+_CHUNK = 65_536
+_MAGIC = b"WKREF1\n"
+
+
+class _Head(msgspec.Struct, frozen=True):
+    system: str
+    version: str
+    grid: int  # length in bytes
+    profile: int
+    sample: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a window is compared with.
+
+    Parameters
+    ----------
+    grid, profile
+        The cells, and the reference rows counted in them; with labels where there were any.
+    sample
+        At most 5,000 rows, bottom-k by the hash of the id, for the evidence report.
+    system, version
+        Whose reference this is.
+    """
+
+    grid: Grid
+    profile: Profile
+    sample: pa.RecordBatch
+    system: str
+    version: str
+
+    @classmethod
+    def build(
+        cls,
+        batches: Iterable[pa.RecordBatch],
+        spec: AISystem,
+        system: str,
+        version: str,
+    ) -> Reference:
+        """Build a reference from canonical batches; a `label` column is counted too.
+
+        Raises
+        ------
+        InvalidObject
+            There is no row, or there are more than 5 million.
+        """
+        table = _table(batches, f"reference of {system} version {version}")
+        grid = Grid.build(table, spec, version)
+        profile = Profile.empty(grid)
+        for batch in table.to_batches(max_chunksize=_CHUNK):
+            add_rows(profile, batch)
+        whole = table.combine_chunks().to_batches()
+        return cls(grid, profile, bottom(whole[0], SAMPLE_ROWS), system, version)
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of the artifact, in hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the artifact: no time and no machine in it, so equal rows give equal bytes."""
+        grid, profile, sample = self.grid.to_bytes(), self.profile.to_bytes(), _ipc(self.sample)
+        head = _Head(self.system, self.version, len(grid), len(profile), len(sample))
+        return b"".join((_MAGIC, msgspec.json.encode(head), b"\n", grid, profile, sample))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Reference:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        MalformedRecord
+            The bytes are no reference, or not all of one.
+        """
+        first, newline, body = data.removeprefix(_MAGIC).partition(b"\n")
+        if not data.startswith(_MAGIC) or not newline:
+            raise MalformedRecord("malformed", "these bytes are no reference artifact")
+        try:
+            head = msgspec.json.decode(first, type=_Head)
+            ends = head.grid, head.grid + head.profile, head.grid + head.profile + head.sample
+            if len(body) != ends[-1]:
+                raise MalformedRecord(
+                    "malformed", f"a reference of {ends[-1]} bytes came as {len(body)}"
+                )
+            grid = Grid.from_bytes(body[: ends[0]])
+            profile = Profile.from_bytes(grid, body[ends[0] : ends[1]])
+            sample = _from_ipc(body[ends[1] :])
+        except (msgspec.DecodeError, pa.ArrowInvalid) as error:
+            raise MalformedRecord("malformed", f"a broken reference: {error}") from error
+        return cls(grid, profile, sample, head.system, head.version)
+
+
+def add_rows(profile: Profile, batch: pa.RecordBatch) -> None:
+    """Add a batch of predictions and, where it has a `label` column, their labels."""
+    columns = encode(batch, profile.grid)
+    profile.add_predictions(columns)
+    if "label" not in batch.schema.names:
+        return
+    known = batch.filter(batch.column("label").is_valid())
+    profile.add_labels(labelled_of(known, profile.grid))
+
+
+def labelled_of(batch: pa.RecordBatch, grid: Grid) -> Labelled:
+    """Return the labelled rows of a batch with the columns `prediction`, `label` and so on."""
+    return Labelled(
+        prediction=prediction_of(batch, grid),
+        label=prediction_of(batch, grid, "label"),
+        score=encode(batch, grid).score,
+        groups=groups_of(batch, grid),
+    )
+
+
+def _table(batches: Iterable[pa.RecordBatch], what: str) -> Any:
+    kept: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        kept.append(batch)
+        rows += batch.num_rows
+        if rows > MOST_ROWS:
+            raise InvalidObject(f"{what}: more than {MOST_ROWS:,} rows; send a sample of them")
+    if not rows:
+        raise InvalidObject(f"{what}: there is no row")
+    return pa.Table.from_batches(kept)
+
+
+def _ipc(batch: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _from_ipc(data: bytes) -> pa.RecordBatch:
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_next_batch()
