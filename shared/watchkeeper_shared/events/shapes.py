@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper_shared.errors import MalformedRecord
-from watchkeeper_shared.events.classes import as_classes
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 
@@ -157,14 +156,9 @@ def _value(column: pa.Array) -> pa.Array | None:
     return _number(column) if is_number(column.type) else _text(column)
 
 
-def _category(column: pa.Array) -> pa.Array | None:
-    value = _value(column)
-    return None if value is None else as_classes(value)
-
-
 _FITS = {
     Shape.TEXT: _text,
-    Shape.CATEGORY: _category,
+    Shape.CATEGORY: _value,
     Shape.NUMBER: _number,
     Shape.INTEGER: _integer,
     Shape.FLAG: _flag,
