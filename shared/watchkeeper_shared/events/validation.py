@@ -121,7 +121,8 @@ class _Check:
         column = self._columns.get(name)
         if column is None:
             column = pa.nulls(self._batch.num_rows)
-        self._refuse(column.is_null(), RejectCode.MISSING_FIELD, lambda _: f"{name} is missing")
+        if column.null_count:
+            self._refuse(column.is_null(), RejectCode.MISSING_FIELD, lambda _: f"{name} is missing")
         if pa.types.is_string(column.type):
             empty = pc.equal(column, "")
             self._refuse(empty, RejectCode.MISSING_FIELD, lambda _: f"{name} is empty")
