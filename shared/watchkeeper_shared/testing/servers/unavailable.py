@@ -7,11 +7,9 @@ from typing import NoReturn
 
 import pytest
 
-from watchkeeper_shared.errors import WatchkeeperError
+from watchkeeper_shared.testing.servers import ServerUnavailable
 
-
-class ServerUnavailable(WatchkeeperError):
-    """A real server or program cannot be had here; the message says how to get it."""
+__all__ = ["ServerUnavailable", "skip"]
 
 
 def skip(reason: ServerUnavailable) -> NoReturn:
