@@ -1,0 +1,21 @@
+"""The routes of this service on an app, which may carry other services' routes too."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from watchkeeper_alerting.api import context, objects, references
+from watchkeeper_alerting.api.context import Context
+
+ROUTERS: tuple[APIRouter, ...] = (objects.router, references.router)
+
+
+def install(app: FastAPI, ctx: Context) -> None:
+    """Put every route of the API on `app`.
+
+    The app also needs `problems.install` and `callers.install` of `watchkeeper_shared`,
+    once for all services on it.
+    """
+    context.install(app, ctx)
+    for router in ROUTERS:
+        app.include_router(router)

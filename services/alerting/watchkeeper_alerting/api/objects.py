@@ -1,0 +1,151 @@
+"""`/v1/apply`, systems, policies, channels: what people declared."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from watchkeeper_alerting.api.context import Admin, Body, Context, Ctx, Reader
+from watchkeeper_alerting.applying import application
+from watchkeeper_alerting.applying.documents import API_VERSION, SourceFile, read
+from watchkeeper_alerting.store import objects
+from watchkeeper_alerting.store.objects import StoredObject
+from watchkeeper_shared.errors import InvalidObject, NotFound
+
+router = APIRouter(prefix="/v1", tags=["objects"])
+
+Answer = dict[str, Any]
+
+
+class _NamedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    text: str
+
+
+class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    files: list[_NamedFile]
+
+
+@router.post("/apply")
+def apply(
+    request: Request, body: Body, ctx: Ctx, caller: Admin, *, dry_run: bool = False, file: str = ""
+) -> Answer:
+    """Apply YAML documents, all or none.
+
+    The body is YAML text (`file` names it in messages), or, for several files at once,
+    JSON `{"files": [{"name": …, "text": …}]}` with that content type.
+    """
+    json = request.headers.get("content-type", "").startswith("application/json")
+    files = _files(body) if json else [SourceFile(file or "body", _text(body, file or "body"))]
+    return _apply(ctx, files, caller.name, dry_run=dry_run)
+
+
+@router.get("/systems")
+def list_systems(ctx: Ctx, _: Reader) -> Answer:
+    """Return every system."""
+    return {"systems": _list(ctx, "AISystem")}
+
+
+@router.get("/systems/{name}")
+def get_system(name: str, ctx: Ctx, _: Reader) -> Answer:
+    """Return one system."""
+    return _get(ctx, "AISystem", name)
+
+
+@router.put("/systems/{name}")
+def put_system(name: str, body: Body, ctx: Ctx, caller: Admin) -> Answer:
+    """Apply one system; the body is its document, as YAML or JSON."""
+    return _put(ctx, "AISystem", name, body, caller.name)
+
+
+@router.get("/policies")
+def list_policies(ctx: Ctx, _: Reader) -> Answer:
+    """Return every policy."""
+    return {"policies": _list(ctx, "OversightPolicy")}
+
+
+@router.get("/policies/{name}")
+def get_policy(name: str, ctx: Ctx, _: Reader) -> Answer:
+    """Return one policy."""
+    return _get(ctx, "OversightPolicy", name)
+
+
+@router.put("/policies/{name}")
+def put_policy(name: str, body: Body, ctx: Ctx, caller: Admin) -> Answer:
+    """Apply one policy; the body is its document, as YAML or JSON."""
+    return _put(ctx, "OversightPolicy", name, body, caller.name)
+
+
+@router.get("/channels")
+def list_channels(ctx: Ctx, _: Reader) -> Answer:
+    """Return every channel; their secrets are not in here, only where they are named."""
+    return {"channels": _list(ctx, "Channel")}
+
+
+def _apply(ctx: Context, files: list[SourceFile], author: str, *, dry_run: bool) -> Answer:
+    if dry_run:
+        with ctx.database.read() as c:
+            applied = application.plan(c, files)
+    else:
+        with ctx.database.transaction() as c:
+            applied = application.apply(c, files, author, ctx.clock.now())
+    return {"dry_run": dry_run, "objects": [dataclasses.asdict(one) for one in applied]}
+
+
+def _put(ctx: Context, kind: str, name: str, body: bytes, author: str) -> Answer:
+    file = SourceFile("body", _text(body, "body"))
+    found, mistakes = read([file])
+    if not mistakes and [(one.kind, one.name) for one in found] != [(kind, name)]:
+        raise InvalidObject(f"the body must be one document of kind {kind} named {name}")
+    _apply(ctx, [file], author, dry_run=False)
+    return _get(ctx, kind, name)
+
+
+def _list(ctx: Context, kind: str) -> list[Answer]:
+    with ctx.database.read() as c:
+        return [_document(one) for one in objects.listing(c, kind)]
+
+
+def _get(ctx: Context, kind: str, name: str) -> Answer:
+    with ctx.database.read() as c:
+        stored = objects.current(c, kind, name)
+    if stored is None:
+        raise NotFound(f"no {kind} {name!r}")
+    return _document(stored)
+
+
+def _document(stored: StoredObject) -> Answer:
+    metadata = {
+        "name": stored.name,
+        "revision": stored.revision,
+        "hash": stored.hash,
+        "author": stored.author,
+        "applied_at": stored.applied_at,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": stored.kind,
+        "metadata": metadata,
+        "spec": stored.spec,
+    }
+
+
+def _files(body: bytes) -> list[SourceFile]:
+    try:
+        sent = msgspec.json.decode(body, type=_Files)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidObject(
+            f'the body must be {{"files": [{{"name", "text"}}]}}: {error}'
+        ) from error
+    return [SourceFile(one.name, one.text) for one in sent.files]
+
+
+def _text(body: bytes, file: str) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidObject(f"{file}: byte {error.start} is not UTF-8") from error

@@ -1,0 +1,129 @@
+"""Applying files: checked as a whole, stored, audited and announced in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+import sqlalchemy as sa
+
+from watchkeeper_alerting import control
+from watchkeeper_alerting.applying.agreement import World, disagreements
+from watchkeeper_alerting.applying.documents import Document, SourceFile, read
+from watchkeeper_alerting.store import objects
+from watchkeeper_shared.db import audit
+from watchkeeper_shared.errors import InvalidObject
+from watchkeeper_shared.specs import AISystem
+
+_ORDER = ("AISystem", "Channel", "OversightPolicy")  # what is named comes before what names it
+
+
+class Outcome(StrEnum):
+    """What an apply did to one object."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One object after an apply."""
+
+    kind: str
+    name: str
+    outcome: Outcome
+    revision: int
+    hash: str
+
+
+def check(c: sa.Connection, files: Sequence[SourceFile]) -> list[Document]:
+    """Return the documents of `files`, in the order in which they must be applied.
+
+    Raises
+    ------
+    InvalidObject
+        Something is wrong; all mistakes of all files are in it, each with its line.
+    """
+    documents, mistakes = read(files)
+    problems = tuple(str(one) for one in [*mistakes, *disagreements(documents, _world(c))])
+    if not problems and not documents:
+        names = ", ".join(file.name for file in files)
+        problems = (f"{names}: there is no document in here",)
+    if problems:
+        raise InvalidObject("\n".join(problems), problems)
+    return sorted(documents, key=lambda one: (_ORDER.index(one.kind), one.name))
+
+
+def apply(
+    c: sa.Connection, files: Sequence[SourceFile], author: str, now: datetime
+) -> list[Applied]:
+    """Apply `files` in the transaction `c`: all of it, or nothing.
+
+    The same content again changes nothing and leaves no trace; new content becomes a new
+    revision with an audit entry and a control record.
+
+    Raises
+    ------
+    InvalidObject
+        Something is wrong; nothing was applied.
+    """
+    return [_apply(c, one, author, now) for one in check(c, files)]
+
+
+def plan(c: sa.Connection, files: Sequence[SourceFile]) -> list[Applied]:
+    """Return what `apply` would do, without doing it.
+
+    Raises
+    ------
+    InvalidObject
+        Something is wrong with the files.
+    """
+    return [_planned(c, one) for one in check(c, files)]
+
+
+def _planned(c: sa.Connection, document: Document) -> Applied:
+    before = objects.current(c, document.kind, document.name)
+    if before is None:
+        outcome, revision = Outcome.CREATED, 1
+    elif before.hash == document.hash:
+        outcome, revision = Outcome.UNCHANGED, before.revision
+    else:
+        outcome, revision = Outcome.UPDATED, before.revision + 1
+    return Applied(document.kind, document.name, outcome, revision, document.hash)
+
+
+def _apply(c: sa.Connection, document: Document, author: str, now: datetime) -> Applied:
+    applied = _planned(c, document)
+    if applied.outcome is Outcome.UNCHANGED:
+        return applied
+    content = document.content
+    objects.add(
+        c,
+        objects.StoredObject(
+            document.kind, document.name, applied.revision, applied.hash, content, author, now
+        ),
+    )
+    body = {"revision": applied.revision, "hash": applied.hash, "spec": content}
+    audit.record(
+        c,
+        at=now,
+        actor=author,
+        act="apply",
+        subject=f"{document.kind}/{document.name}",
+        reason=f"{applied.outcome}, revision {applied.revision}",
+        body=body,
+    )
+    control.announce(c, document.kind, document.name, body, now)
+    return applied
+
+
+def _world(c: sa.Connection) -> World:
+    systems = {
+        one.name: msgspec.convert(one.spec, AISystem) for one in objects.listing(c, "AISystem")
+    }
+    channels = frozenset(one.name for one in objects.listing(c, "Channel"))
+    return World(systems, channels)

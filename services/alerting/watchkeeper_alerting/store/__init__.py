@@ -1,0 +1,1 @@
+"""Alerting's own tables, and its read-only views of the monitor's. Functions of a connection."""
