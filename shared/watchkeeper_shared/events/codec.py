@@ -23,6 +23,9 @@ NDJSON = "application/x-ndjson"
 CONTENT_TYPES = (ARROW, JSON, NDJSON)
 """The encodings of a batch."""
 
+MAX_ROWS = 200_000
+"""The most rows of one batch, whatever its encoding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -81,10 +84,22 @@ def decode(value: bytes, content_type: str, kind: Kind = Kind.PREDICTIONS) -> pa
     return decoded.batch
 
 
-def decode_items(value: bytes, content_type: str, kind: Kind = Kind.PREDICTIONS) -> Decoded:
+def decode_items(
+    value: bytes,
+    content_type: str,
+    kind: Kind = Kind.PREDICTIONS,
+    max_rows: int = MAX_ROWS,
+) -> Decoded:
     """Read what can be read of a batch, and say what is wrong with each of the other items.
 
     The whole is read fast; only when that fails, and only for JSON, item by item.
+
+    Parameters
+    ----------
+    value, content_type, kind
+        As for `decode`.
+    max_rows
+        More rows than this are refused as a whole.
 
     Raises
     ------
@@ -93,25 +108,35 @@ def decode_items(value: bytes, content_type: str, kind: Kind = Kind.PREDICTIONS)
     """
     media = media_type(content_type)
     if media == ARROW:
-        return _whole(read_stream(value, kind))
+        return _whole(read_stream(value, kind), max_rows)
     if media not in CONTENT_TYPES:
         detail = f"content type {content_type!r} is not known; send {', '.join(CONTENT_TYPES)}"
         raise MalformedRecord(RejectCode.UNSUPPORTED, detail)
     try:
-        return _whole(read_document(value, kind, lines=media == NDJSON))
+        return _whole(read_document(value, kind, lines=media == NDJSON), max_rows)
     except BROKEN:
-        return _item_by_item(items_of(value, lines=media == NDJSON), kind)
+        return _item_by_item(items_of(value, lines=media == NDJSON), kind, max_rows)
 
 
-def _whole(batch: pa.RecordBatch) -> Decoded:
+def _whole(batch: pa.RecordBatch, max_rows: int) -> Decoded:
+    if batch.num_rows > max_rows:
+        raise _too_many(max_rows)
     return Decoded(batch, np.arange(batch.num_rows, dtype=np.int64))
 
 
-def _item_by_item(items: Iterator[object], kind: Kind) -> Decoded:
+def _too_many(max_rows: int) -> MalformedRecord:
+    return MalformedRecord(
+        RejectCode.TOO_LONG, f"there are more than {max_rows} rows; send smaller batches"
+    )
+
+
+def _item_by_item(items: Iterator[object], kind: Kind, max_rows: int) -> Decoded:
     rows: list[Row] = []
     positions: list[int] = []
     rejects: list[Reject] = []
     for index, item in enumerate(items):
+        if index >= max_rows:
+            raise _too_many(max_rows)
         try:
             if isinstance(item, MalformedRecord):
                 raise item
