@@ -316,7 +316,9 @@ windows = _table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),  # provisional, final, amended
     sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("content", sa.String(64), nullable=False),  # sha256 of the merged profile judged
     sa.Column("judged_at", Instant, nullable=False),
+    sa.Index(None, "system", "status"),
 )
 
 measurements = _table(

@@ -147,8 +147,12 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=False),
         sa.Column("judged_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("policy", "system", "version", "start", name=op.f("pk_windows")),
+    )
+    op.create_index(
+        op.f("ix_windows_system_status"), "windows", ["system", "status"], unique=False
     )
     op.create_table(
         "measurements",
