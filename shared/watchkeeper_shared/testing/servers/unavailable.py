@@ -7,9 +7,11 @@ from typing import NoReturn
 
 import pytest
 
-from watchkeeper_shared.testing.servers import ServerUnavailable
+from watchkeeper_shared.errors import WatchkeeperError
 
-__all__ = ["ServerUnavailable", "skip"]
+
+class ServerUnavailable(WatchkeeperError):
+    """A real server or program cannot be had here; the message says how to get it."""
 
 
 def skip(reason: ServerUnavailable) -> NoReturn:
