@@ -69,6 +69,14 @@ def problem_of(response: httpx.Response) -> str:
     return str(body.get("detail") or body.get("title") or fallback)
 
 
+def _listed(response: httpx.Response) -> tuple[str, ...]:
+    """Return the single mistakes of a problem document, where it lists them."""
+    try:
+        return tuple(str(one) for one in response.json().get("errors", ()))
+    except (ValueError, AttributeError):
+        return ()
+
+
 def error_of(response: httpx.Response) -> WatchkeeperError:
     """Translate an answer above 399 into our error tree."""
     what = problem_of(response)
@@ -78,7 +86,10 @@ def error_of(response: httpx.Response) -> WatchkeeperError:
         return Forbidden(f"{where}: the token is missing or unknown; set WATCHKEEPER_TOKEN")
     if status in _AGAIN:
         return ReceiverUnavailable(f"{where}: {what}", _asked_wait(response))
-    return _ERRORS.get(status, PermanentError)(f"{what} ({where}: {status})")
+    kind = _ERRORS.get(status, PermanentError)
+    if kind is InvalidObject and (problems := _listed(response)):
+        return InvalidObject("\n".join(problems), problems)
+    return kind(f"{what} ({where}: {status})")
 
 
 def _asked_wait(response: httpx.Response) -> timedelta | None:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from watchkeeper_shared.errors import WatchkeeperError
+from watchkeeper_shared.errors import InvalidObject, WatchkeeperError
 
 # name -> (module:attribute, one line of help). The line stands here, because importing
 # every command to print it would make `watchkeeper --help` wait for numpy and Arrow.
@@ -27,9 +27,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def one_line(text: str) -> str:
-    """Return `text` on one line: an error is read by people and by log collectors."""
-    return "; ".join(part.strip() for part in text.splitlines() if part.strip())
+def told(error: WatchkeeperError) -> str:
+    """Return the error on one line; the mistakes of a file on one line each."""
+    if isinstance(error, InvalidObject) and error.problems:
+        return "\n".join(error.problems)
+    return "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
 
 
 class LazyGroup(click.Group):
@@ -67,7 +69,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except WatchkeeperError as error:
-            raise click.ClickException(one_line(str(error))) from error
+            raise click.ClickException(told(error)) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
