@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.eventlog.embedded.file import writing
-from watchkeeper_shared.eventlog.embedded.instants import microseconds
+from watchkeeper_shared.eventlog.instants import microseconds
 from watchkeeper_shared.eventlog.port import TopicPartition
 
 

@@ -18,9 +18,9 @@ from watchkeeper_shared.eventlog.embedded.file import (
     place,
     translated,
 )
-from watchkeeper_shared.eventlog.embedded.instants import instant
 from watchkeeper_shared.eventlog.embedded.membership import Membership
 from watchkeeper_shared.eventlog.embedded.pulse import Pulse
+from watchkeeper_shared.eventlog.instants import instant
 from watchkeeper_shared.eventlog.port import Poll, Record, TopicPartition
 
 # How long an append of another process may stay unseen; each look costs microseconds.

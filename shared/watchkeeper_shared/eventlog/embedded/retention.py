@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.eventlog.embedded.file import MAX_OFFSET, offset_of, place, writing
-from watchkeeper_shared.eventlog.embedded.instants import microseconds
+from watchkeeper_shared.eventlog.instants import microseconds
 
 # Few enough that writers wait for the lock no longer than for another group commit.
 STEP = 500

@@ -17,7 +17,7 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable
 from watchkeeper_shared.eventlog.embedded.bell import Bell
 from watchkeeper_shared.eventlog.embedded.file import connect, place, translated, writing
-from watchkeeper_shared.eventlog.embedded.instants import microseconds
+from watchkeeper_shared.eventlog.instants import microseconds
 from watchkeeper_shared.eventlog.port import Message, Position, TopicPartition
 from watchkeeper_shared.eventlog.promises import Promise, Promises
 

@@ -1,4 +1,4 @@
-"""Instants as the embedded log stores them: microseconds since 1970, exact."""
+"""Instants as integers: microseconds since 1970, exact."""
 
 from __future__ import annotations
 

@@ -1,0 +1,128 @@
+"""The event log on Kafka: where its writers and readers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from threading import Lock
+from typing import Any, TypeVar
+
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.errors import LogUnavailable
+from watchkeeper_shared.eventlog.kafka import Admin, Consumer, Producer, require_codecs
+from watchkeeper_shared.eventlog.kafka_reader import KafkaReader
+from watchkeeper_shared.eventlog.kafka_writer import KafkaWriter
+from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
+
+T = TypeVar("T")
+
+
+class KafkaLog:
+    """An `EventLog` on Kafka.
+
+    Parameters
+    ----------
+    bootstrap
+        Addresses of some brokers: `host:port,host:port`.
+    clock
+        For deadlines.
+    security
+        Settings of kafka-python for TLS and SASL, passed on as they are:
+        `security_protocol`, `sasl_mechanism`, `sasl_plain_username`,
+        `sasl_plain_password`, `ssl_cafile`, `ssl_certfile`, `ssl_keyfile`, …
+    patience
+        How long a message may take to become durable.
+    budget
+        How many bytes may be under way in one writer.
+
+    Raises
+    ------
+    ConfigError
+        A package that reads or writes records is missing.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        clock: Clock,
+        *,
+        security: Mapping[str, Any] | None = None,
+        patience: timedelta = timedelta(seconds=30),
+        budget: int = 256 << 20,
+    ) -> None:
+        require_codecs()
+        self._bootstrap = bootstrap
+        self._clock = clock
+        self._security = dict(security or {})
+        self._patience = patience
+        self._budget = budget
+        self._lock = Lock()
+        self._admin: Admin | None = None
+        self._opened: list[KafkaWriter | KafkaReader] = []
+
+    def writer(self) -> KafkaWriter:
+        """Open a writer; it connects with its first message."""
+        writer = KafkaWriter(
+            lambda: Producer(self._bootstrap, self._security),
+            self._clock,
+            patience=self._patience,
+            budget=self._budget,
+        )
+        self._opened.append(writer)
+        return writer
+
+    def reader(self, group: str, topics: Sequence[str]) -> KafkaReader:
+        """Join `group` and read `topics`."""
+        consumer = Consumer(self._bootstrap, self._security, group)
+        reader = KafkaReader(consumer, topics, self._clock, self.topic_id)
+        self._opened.append(reader)
+        return reader
+
+    def topic_id(self, topic: str) -> str:
+        """Return the id of a topic."""
+        ids = self._ask(lambda admin: admin.topic_ids([topic]))
+        if topic not in ids:
+            raise LogUnavailable(
+                f"Kafka at {self._bootstrap} has no topic {topic}: create the topics first"
+            )
+        return ids[topic]
+
+    def create_topics(self, partitions: Mapping[str, int]) -> None:
+        """Create the topics that are missing, with room for our largest record."""
+        known = self._ask(lambda admin: admin.topic_ids())
+        missing = {topic: count for topic, count in partitions.items() if topic not in known}
+        configs = {"max.message.bytes": str(MAX_RECORD_BYTES + (1 << 20))}
+        if missing:
+            self._ask(lambda admin: admin.create(missing, configs))
+
+    def delete_topic(self, topic: str) -> None:
+        """Remove a topic with its records."""
+        self._ask(lambda admin: admin.delete(topic))
+
+    def ping(self) -> None:
+        """Ask for the list of topics."""
+        self._ask(lambda admin: admin.topic_ids())
+
+    def close(self) -> None:
+        """Close what was opened here, writers first."""
+        opened, self._opened = self._opened, []
+        for one in sorted(opened, key=lambda one: isinstance(one, KafkaReader)):
+            one.close()
+        with self._lock:
+            self._let_go()
+
+    def _ask(self, question: Callable[[Admin], T]) -> T:
+        """Ask with one shared client; after a failure the next question gets a new one."""
+        with self._lock:
+            if self._admin is None:
+                self._admin = Admin(self._bootstrap, self._security)
+            try:
+                return question(self._admin)
+            except LogUnavailable:
+                self._let_go()
+                raise
+
+    def _let_go(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()

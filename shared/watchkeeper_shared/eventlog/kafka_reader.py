@@ -1,0 +1,146 @@
+"""The reading side of Kafka: one member of one consumer group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from threading import Lock
+
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.errors import LogUnavailable, NotFound, OffsetGone
+from watchkeeper_shared.eventlog.kafka import Consumer, Lost
+from watchkeeper_shared.eventlog.port import Poll, Record, TopicPartition
+
+# How long a change of the assignment may wait for its poll to return.
+SLICE_MS = 100
+
+
+class Changes:
+    """What the group gave and took since the last poll; written by the client's thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._assigned: set[TopicPartition] = set()
+        self._lost: set[TopicPartition] = set()
+
+    def given(self, partitions: frozenset[TopicPartition]) -> None:
+        """Note new partitions."""
+        with self._lock:
+            self._assigned |= partitions
+
+    def taken(self, partitions: frozenset[TopicPartition]) -> None:
+        """Note partitions that went; what came and went between two polls is not told."""
+        with self._lock:
+            self._lost |= partitions
+            self._assigned -= partitions
+
+    def collect(self) -> tuple[frozenset[TopicPartition], frozenset[TopicPartition]]:
+        """Return what was given and what was taken, and forget it."""
+        with self._lock:
+            answer = frozenset(self._assigned), frozenset(self._lost)
+            self._assigned, self._lost = set(), set()
+        return answer
+
+
+class KafkaReader:
+    """A `LogReader` on Kafka.
+
+    Parameters
+    ----------
+    consumer
+        The client; not subscribed yet.
+    topics
+        What to read.
+    clock
+        For the deadline of a poll.
+    topic_id
+        Looks up the identity of a topic.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        topics: Sequence[str],
+        clock: Clock,
+        topic_id: Callable[[str], str],
+    ) -> None:
+        self._consumer = consumer
+        self._clock = clock
+        self._topic_id = topic_id
+        self._changes = Changes()
+        self._ours: set[TopicPartition] = set()
+        self._flowing: set[TopicPartition] = set()
+        self._closed = False
+        consumer.subscribe(topics, self._changes.given, self._changes.taken)
+
+    def poll(self, timeout: timedelta) -> Poll:
+        """Poll in slices, so that a new assignment does not wait for records."""
+        until = self._clock.monotonic() + timeout.total_seconds()
+        while True:
+            left = until - self._clock.monotonic()
+            records = self._take(max(0, min(SLICE_MS, round(left * 1000))))
+            assigned, lost = self._changes.collect()
+            self._ours = (self._ours - lost) | assigned
+            self._flowing -= lost | assigned
+            # What was fetched before a change of hands belongs to nobody here.
+            records = [record for record in records if record.at in self._flowing]
+            if records or assigned or lost or left <= 0:
+                return Poll(tuple(records), assigned, lost)
+
+    def _take(self, milliseconds: int) -> list[Record]:
+        try:
+            return self._consumer.poll(milliseconds)
+        except Lost as lost:
+            raise self._gone(lost.positions) from lost
+
+    def _gone(self, positions: Mapping[TopicPartition, int]) -> OffsetGone:
+        """Halt the partitions, because the client would raise at every poll from now on."""
+        for at in positions:
+            self._flowing.discard(at)
+            self._consumer.halt(at)
+        at, offset = min(positions.items())
+        beginning, end = self._consumer.bounds(at)
+        return OffsetGone(at.topic, at.partition, offset, beginning=beginning, end=end)
+
+    def start(self, at: TopicPartition, offset: int) -> None:
+        """Check the offset against what the broker holds, seek and let flow."""
+        if at not in self._ours:
+            raise NotFound(f"{at} is not assigned to this reader: start what a poll has assigned")
+        beginning, end = self._consumer.bounds(at)
+        if not beginning <= offset <= end:
+            self._flowing.discard(at)
+            self._consumer.halt(at)
+            raise OffsetGone(at.topic, at.partition, offset, beginning=beginning, end=end)
+        self._consumer.flow(at, offset)
+        self._flowing.add(at)
+
+    def beginning(self, at: TopicPartition) -> int:
+        """Ask the broker for the oldest offset."""
+        return self._consumer.bounds(at)[0]
+
+    def end(self, at: TopicPartition) -> int:
+        """Ask the broker for the next offset."""
+        return self._consumer.bounds(at)[1]
+
+    def topic_id(self, topic: str) -> str:
+        """Ask the broker for the topic's id."""
+        return self._topic_id(topic)
+
+    def report(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit to the group; an answer is not waited for, a failure not told."""
+        try:
+            self._consumer.commit(positions)
+        except LogUnavailable:
+            # For lag tools only; the truth is stored with the state.
+            return
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._consumer.close()
+        except LogUnavailable:
+            # The broker will notice by itself that we are gone.
+            return

@@ -1,0 +1,52 @@
+"""How the Kafka clients are set, and which trap each setting avoids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
+
+REQUEST_MS = 10_000
+BOOTSTRAP_MS = 10_000
+METADATA_MS = 30_000
+METADATA_BLOCK_MS = 5_000
+
+# Room above our own limit for a record's headers and framing.
+MAX_REQUEST_BYTES = MAX_RECORD_BYTES + (1 << 20)
+
+CONSUMER = {
+    "enable_auto_commit": False,  # positions live with the state
+    "auto_offset_reset": "none",  # a lost position must raise, never jump
+    "allow_auto_create_topics": False,
+    "max_poll_records": 50,  # a record is a batch of rows
+    "fetch_max_wait_ms": 200,
+    "max_partition_fetch_bytes": 4 << 20,
+    "fetch_max_bytes": 32 << 20,
+    "session_timeout_ms": 15_000,
+    "heartbeat_interval_ms": 3_000,
+    "max_poll_interval_ms": 120_000,
+}
+
+PRODUCER = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "allow_auto_create_topics": False,
+    "linger_ms": 10,
+    "batch_size": 512 << 10,
+    "compression_type": "lz4",
+    "delivery_timeout_ms": 30_000,
+    "max_block_ms": METADATA_BLOCK_MS,
+    "max_request_size": MAX_REQUEST_BYTES,  # checked before compression
+}
+
+
+def common(bootstrap: str, security: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what producers, consumers and admin clients share."""
+    return {
+        "bootstrap_servers": bootstrap.split(","),
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "request_timeout_ms": REQUEST_MS,
+        "metadata_max_age_ms": METADATA_MS,
+        **security,
+    }
