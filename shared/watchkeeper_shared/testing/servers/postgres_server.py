@@ -53,13 +53,20 @@ def postgres_server(env: Mapping[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """Yield the URL of a new, empty database on `server`, and drop it afterwards."""
+def fresh_database(server: str, template: str | None = None) -> Iterator[str]:
+    """Yield the URL of a new database on `server`, and drop it afterwards.
+
+    Parameters
+    ----------
+    template
+        The URL of a database to copy, which nobody uses now; left out: an empty one.
+    """
     name = f"wk_{uuid.uuid4().hex}"
     url = sa.make_url(server).set(drivername="postgresql+psycopg")
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    copied = "template1" if template is None else sa.make_url(template).database
     with admin.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+        connection.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{copied}"'))
     try:
         made = url.set(drivername="postgresql", database=name)
         yield made.render_as_string(hide_password=False)

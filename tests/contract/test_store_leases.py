@@ -1,0 +1,44 @@
+"""A lease is held by one at a time, and lost when it is not renewed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from watchkeeper_shared.db import leases
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.testing.clocks import ManualClock
+
+TTL = timedelta(seconds=10)
+
+
+def take(database: Database, holder: str, clock: ManualClock) -> bool:
+    with database.transaction() as c:
+        return leases.take(c, "judge", holder, clock.now(), TTL)
+
+
+def test_only_one_holds_a_lease_and_may_renew_it(database: Database, clock: ManualClock) -> None:
+    assert take(database, "a", clock)
+    assert not take(database, "b", clock)
+    clock.advance(timedelta(seconds=9))
+    assert take(database, "a", clock)
+    clock.advance(timedelta(seconds=9))
+    assert not take(database, "b", clock)
+
+
+def test_a_lease_that_was_not_renewed_goes_to_another(
+    database: Database, clock: ManualClock
+) -> None:
+    assert take(database, "a", clock)
+    clock.advance(TTL)
+
+    assert take(database, "b", clock)
+    assert not take(database, "a", clock)
+
+
+def test_a_lease_given_back_is_free_at_once(database: Database, clock: ManualClock) -> None:
+    assert take(database, "a", clock)
+    with database.transaction() as c:
+        leases.release(c, "judge", "b")  # not its holder: nothing happens
+        assert not leases.take(c, "judge", "b", clock.now(), TTL)
+        leases.release(c, "judge", "a")
+        assert leases.take(c, "judge", "b", clock.now(), TTL)
