@@ -9,7 +9,6 @@ import yaml
 
 from watchkeeper_shared.testing.charts import HelmEnvironment, Rendered
 from watchkeeper_shared.testing.servers.programs import run_program
-from watchkeeper_shared.testing.servers.unavailable import ServerUnavailable, skip
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "watchkeeper"
@@ -18,14 +17,6 @@ MINIMAL = {"database": {"existingSecret": "db"}, "kafka": {"bootstrap": "kafka:9
 WITHOUT_SCHEMA = {"ServiceMonitor", "PrometheusRule"}  # the operator's, not Kubernetes' own
 
 Manifest = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def helm() -> HelmEnvironment:
-    try:
-        return HelmEnvironment(ROOT)
-    except ServerUnavailable as reason:
-        skip(reason)
 
 
 @pytest.fixture(scope="module", params=FEATURES, ids=lambda path: path.stem)

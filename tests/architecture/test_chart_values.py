@@ -8,19 +8,10 @@ import pytest
 import yaml
 
 from watchkeeper_shared.testing.charts import HelmEnvironment
-from watchkeeper_shared.testing.servers.unavailable import ServerUnavailable, skip
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "watchkeeper"
 MINIMAL = {"database": {"existingSecret": "db"}, "kafka": {"bootstrap": "kafka:9092"}}
-
-
-@pytest.fixture(scope="module")
-def helm() -> HelmEnvironment:
-    try:
-        return HelmEnvironment(ROOT)
-    except ServerUnavailable as reason:
-        skip(reason)
 
 
 def schema() -> dict[str, Any]:

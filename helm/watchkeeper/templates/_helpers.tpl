@@ -46,20 +46,84 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- required "set kafka.bootstrap to host:port of your brokers; pods cannot share the embedded log" .Values.kafka.bootstrap -}}
 {{- end -}}
 
-{{/* Secrets as environment variables; the only place that names them. */}}
+{{/* Secrets as environment variables; with the volumes below the only place that names them. */}}
 {{- define "watchkeeper.secretEnv" -}}
 - name: WATCHKEEPER_DATABASE_URL
   valueFrom:
     secretKeyRef:
       name: {{ include "watchkeeper.databaseSecret" . }}
       key: {{ .Values.database.urlKey }}
+{{- if hasPrefix "SASL" .Values.kafka.protocol }}
+{{- $secret := required "kafka.protocol is SASL: set kafka.sasl.existingSecret to a Secret with the user's name and password" .Values.kafka.sasl.existingSecret }}
+- name: WATCHKEEPER_KAFKA_SASL_USERNAME
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: {{ .Values.kafka.sasl.usernameKey }}
+- name: WATCHKEEPER_KAFKA_SASL_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: {{ .Values.kafka.sasl.passwordKey }}
+{{- end }}
 {{- end -}}
 
 {{/* What is no secret. A service reads it from the ConfigMap; a hook runs before that exists. */}}
 {{- define "watchkeeper.plainEnv" -}}
+{{- $kafka := .Values.kafka -}}
 WATCHKEEPER_KAFKA_BOOTSTRAP: {{ include "watchkeeper.bootstrap" . | quote }}
+WATCHKEEPER_KAFKA_SECURITY_PROTOCOL: {{ $kafka.protocol }}
+{{- if hasPrefix "SASL" $kafka.protocol }}
+WATCHKEEPER_KAFKA_SASL_MECHANISM: {{ $kafka.sasl.mechanism }}
+{{- end }}
+{{- if hasSuffix "SSL" $kafka.protocol }}
+{{- if $kafka.tls.caSecret }}
+WATCHKEEPER_KAFKA_SSL_CAFILE: /etc/watchkeeper/kafka-ca/{{ $kafka.tls.caKey }}
+{{- end }}
+{{- if $kafka.tls.clientSecret }}
+WATCHKEEPER_KAFKA_SSL_CERTFILE: /etc/watchkeeper/kafka-client/{{ $kafka.tls.certKey }}
+WATCHKEEPER_KAFKA_SSL_KEYFILE: /etc/watchkeeper/kafka-client/{{ $kafka.tls.keyKey }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* /tmp is the only place a pod can write to; certificates are mounted read-only. */}}
+{{- define "watchkeeper.volumes" -}}
+- name: tmp
+  emptyDir: {}
+{{- if hasSuffix "SSL" .Values.kafka.protocol }}
+{{- with .Values.kafka.tls.caSecret }}
+- name: kafka-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- with .Values.kafka.tls.clientSecret }}
+- name: kafka-client
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "watchkeeper.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if hasSuffix "SSL" .Values.kafka.protocol }}
+{{- if .Values.kafka.tls.caSecret }}
+- name: kafka-ca
+  mountPath: /etc/watchkeeper/kafka-ca
+  readOnly: true
+{{- end }}
+{{- if .Values.kafka.tls.clientSecret }}
+- name: kafka-client
+  mountPath: /etc/watchkeeper/kafka-client
+  readOnly: true
+{{- end }}
 {{- end }}
 {{- end -}}
 

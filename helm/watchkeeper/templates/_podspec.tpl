@@ -2,6 +2,7 @@
 {{- define "watchkeeper.podSpec" -}}
 {{- $root := .root -}}
 automountServiceAccountToken: false
+# With links a Service called `watchkeeper` would set WATCHKEEPER_PORT, which is a setting.
 enableServiceLinks: false
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:
@@ -56,11 +57,9 @@ containers:
     resources:
       {{- toYaml .config.resources | nindent 6 }}
     volumeMounts:
-      - name: tmp
-        mountPath: /tmp
+      {{- include "watchkeeper.volumeMounts" $root | nindent 6 }}
 volumes:
-  - name: tmp
-    emptyDir: {}
+  {{- include "watchkeeper.volumes" $root | nindent 2 }}
 {{- with .config.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
