@@ -11,7 +11,7 @@ from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.events.classes import as_classes, class_name
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind, Row
-from watchkeeper_shared.events.shapes import INSTANT, MAX_CELLS, MIXED
+from watchkeeper_shared.events.shapes import INSTANT, MAX_CELLS, MAX_COLUMNS, MIXED
 
 __all__ = ["as_classes", "concatenate", "from_rows", "slices", "to_bytes", "values_column"]
 
@@ -72,7 +72,7 @@ def _names(objects: Sequence[Mapping[str, object] | None]) -> dict[str, None]:
     """Return every name that one of the objects has, in order of first sight."""
     names = dict.fromkeys(chain.from_iterable(one for one in objects if one))
     # Rows that each name other fields would make a table of nulls that nobody can hold.
-    if len(names) * len(objects) > MAX_CELLS:
+    if len(names) > MAX_COLUMNS or len(names) * len(objects) > MAX_CELLS:
         detail = f"{len(objects)} rows name {len(names)} different fields; send smaller batches"
         raise MalformedRecord(RejectCode.TOO_LONG, detail)
     return names

@@ -27,7 +27,7 @@ from watchkeeper_shared.events.rows import (
     PredictionRow,
     Value,
 )
-from watchkeeper_shared.events.shapes import INSTANT, Shape, fit, shape_of
+from watchkeeper_shared.events.shapes import INSTANT, MAX_COLUMNS, Shape, fit, shape_of
 
 _COLUMNAR = re.compile(rb'\s*\{\s*"columns"\s*:')
 _ARRAY = re.compile(rb"\s*\[")
@@ -83,6 +83,8 @@ def read_document(value: bytes, kind: Kind, *, lines: bool) -> pa.RecordBatch:
 
 
 def _columnar(raw: dict[str, msgspec.Raw], kind: Kind) -> pa.RecordBatch:
+    if len(raw) > MAX_COLUMNS:
+        raise MalformedRecord(RejectCode.TOO_LONG, f"{len(raw)} columns; at most {MAX_COLUMNS}")
     columns: dict[str, pa.Array] = {}
     lengths: set[int] = set()
     for name, cells in raw.items():

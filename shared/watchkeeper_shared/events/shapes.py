@@ -19,6 +19,9 @@ MIXED = pa.struct([("number", pa.float64()), ("text", pa.string())])
 MAX_CELLS = 20_000_000
 """Rows times columns of one batch: some 160 MB; more is refused, whatever the bytes were."""
 
+MAX_COLUMNS = 4096
+"""The most columns of one batch, or names in one nested field of row JSON."""
+
 
 class Shape(Enum):
     """What a column may hold."""

@@ -14,7 +14,7 @@ from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.events.envelopes import unpacked_size
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
-from watchkeeper_shared.events.shapes import MAX_CELLS, fit, shape_of
+from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_of
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """The most that one stream may hold once unpacked."""
@@ -62,7 +62,7 @@ def _table(value: bytes, kind: Kind) -> pa.Table:
             raise MalformedRecord(RejectCode.MALFORMED, f"column {twice} comes twice")
         table = stream.read_all()
     table = table.select([name for name in names if shape_of(name, kind) is not None])
-    if table.num_rows * table.num_columns > MAX_CELLS:
+    if table.num_columns > MAX_COLUMNS or table.num_rows * table.num_columns > MAX_CELLS:
         raise _too_much(f"{table.num_rows} rows of {table.num_columns} columns")
     table.validate(full=True)
     return table

@@ -103,6 +103,7 @@ class _Check:
         self._kind = kind
         self._refusals = Refusals(batch.num_rows)
         self._columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        self._explained = set(spec.features).union(*(v.features for v in spec.versions.values()))
 
     def run(self) -> Checked:
         for name in REQUIRED[self._kind]:
@@ -232,19 +233,26 @@ class _Check:
         )
 
     def _cells(self, name: str) -> Cells | None:
-        prefix, dot, rest = name.partition(".")
-        if prefix == "groups" and dot and rest in self._spec.groups:
-            return Cells(text=True, longest=MAX_NAME)
-        if prefix in ("features", "groups") and dot:
-            return None  # a column that was not declared is ignored
+        """Return what a column's cells must be; None for a column that is ignored."""
+        shape = shape_of(name, self._kind)
+        if shape is None or not self._is_declared(name):
+            return None
         if name in ("prediction", "label"):
             return self._answer()
-        shape = shape_of(name, self._kind)
-        if shape is Shape.TEXT:
+        if shape in (Shape.TEXT, Shape.CATEGORY):
             return Cells(text=True, longest=MAX_NAME)
         if shape is Shape.NUMBER:
-            return Cells(numbers=True, share=name == "score" or prefix == "scores")
-        return None if shape is None else Cells()
+            return Cells(numbers=True, share=name.partition(".")[0] in ("score", "scores"))
+        return Cells()
+
+    def _is_declared(self, name: str) -> bool:
+        """Tell whether a column means something here. Features are added by `_wanted`."""
+        prefix, dot, rest = name.partition(".")
+        if prefix == "groups":
+            return rest in self._spec.groups
+        if prefix == "explanation":
+            return rest in self._explained
+        return prefix != "features" and (not dot or len(rest) <= MAX_NAME)
 
     def _answer(self) -> Cells:
         if self._spec.task is Task.REGRESSION:

@@ -1,0 +1,158 @@
+"""What one request goes through: body, decode, decide, hand over, wait, answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from watchkeeper_ingest.acceptance import Accepted, Known, accept
+from watchkeeper_ingest.admission import Admission, Fuse
+from watchkeeper_ingest.bodies import TooLarge, read_body
+from watchkeeper_ingest.coalescing import Coalescer
+from watchkeeper_ingest.metrics import IngestMetrics, Refusal
+from watchkeeper_ingest.settings import IngestSettings
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db.keys import Caller
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.errors import LogUnavailable, RetryableError, StoreUnavailable
+from watchkeeper_shared.events.codec import decode_items
+from watchkeeper_shared.events.rows import Kind
+
+_INLINE_BYTES = 16 << 10
+"""Bodies up to this size are decoded on the event loop: a thread would cost more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it comes in."""
+
+    kind: Kind
+    content_type: str
+    encoding: str
+    chunks: AsyncIterator[bytes]
+    caller: Caller
+
+
+class Intake:
+    """Takes requests. Used on the event loop only.
+
+    Parameters
+    ----------
+    registry, clock, settings
+        What was declared, what time it is, the limits.
+    admission, fuse
+        Whether there is room, and whether the log answers.
+    coalescer
+        Where accepted events go.
+    metrics
+        What is counted.
+    """
+
+    def __init__(  # noqa: PLR0913  the parts that wiring introduces to each other
+        self,
+        registry: Registry,
+        clock: Clock,
+        settings: IngestSettings,
+        *,
+        admission: Admission,
+        fuse: Fuse,
+        coalescer: Coalescer,
+        metrics: IngestMetrics,
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._settings = settings
+        self._admission = admission
+        self._fuse = fuse
+        self._coalescer = coalescer
+        self._metrics = metrics
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="ingest-decode")
+
+    async def take(self, sent: Sent) -> Accepted:
+        """Return the answer once the log has every accepted event.
+
+        Raises
+        ------
+        TooLarge, MalformedRecord
+            Nothing of the request was taken.
+        Overloaded
+            Too much is in flight.
+        LogUnavailable
+            Accepted events may or may not be in the log; sending all again is safe.
+        """
+        began = self._clock.monotonic()
+        try:
+            self._fuse.check()
+            with self._admission.enter() as share:
+                limit = self._settings.ingest_max_body_bytes
+                body = await read_body(sent.chunks, sent.encoding, limit, share)
+                accepted = await self._off_loop(
+                    len(body) > _INLINE_BYTES, lambda: self._decide(body, sent)
+                )
+                await self._hand_over(sent.kind, accepted)
+        except TooLarge:
+            self._metrics.rejected(Refusal.TOO_LARGE)
+            raise
+        except RetryableError as error:
+            self._metrics.rejected(_refusal(error))
+            raise
+        finally:
+            self._metrics.answered(sent.kind, self._clock.monotonic() - began)
+        self._count(sent.kind, accepted)
+        return accepted
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown()
+
+    async def _off_loop(self, heavy: bool, work: Callable[[], Accepted]) -> Accepted:  # noqa: FBT001
+        if not heavy:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _decide(self, body: bytes, sent: Sent) -> Accepted:
+        decoded = decode_items(body, sent.content_type, sent.kind, self._settings.ingest_max_rows)
+        known = Known(
+            systems=self._registry.systems(),
+            versions=self._registry.versions,
+            may_publish=sent.caller.may_publish,
+            now=self._clock.now(),
+        )
+        return accept(decoded, sent.kind, known)
+
+    async def _hand_over(self, kind: Kind, accepted: Accepted) -> None:
+        waiting = [
+            asyncio.wrap_future(self._coalescer.submit(kind, part)) for part in accepted.parts
+        ]
+        if not waiting:
+            return
+        deadline = self._settings.ingest_deadline
+        _, open_ones = await asyncio.wait(waiting, timeout=deadline.total_seconds())
+        if open_ones:
+            for one in waiting:
+                one.cancel()
+            self._fuse.blow()
+            raise LogUnavailable(
+                f"the event log did not confirm within {deadline.total_seconds():g} s; "
+                "the events may or may not be in it"
+            )
+        errors = [error for one in waiting if (error := one.exception()) is not None]
+        if errors:
+            raise errors[0]
+
+    def _count(self, kind: Kind, accepted: Accepted) -> None:
+        for part in accepted.parts:
+            self._metrics.ingested(kind, part.system, part.batch.num_rows)
+        for reject in accepted.rejects:
+            self._metrics.rejected(reject.code)
+        self._metrics.duplicates(accepted.duplicates)
+
+
+def _refusal(error: RetryableError) -> Refusal:
+    if isinstance(error, LogUnavailable):
+        return Refusal.LOG_UNAVAILABLE
+    if isinstance(error, StoreUnavailable):
+        return Refusal.STORE_UNAVAILABLE
+    return Refusal.OVERLOADED
