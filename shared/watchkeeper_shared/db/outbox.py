@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,26 +48,32 @@ def enqueue(c: sa.Connection, owner: str, message: Message, event_id: str, now: 
 
 def unsent(c: sa.Connection, owner: str, limit: int) -> list[Unsent]:
     """Return what waits, oldest first, at most `limit`."""
-    rows = c.execute(
-        sa.select(outbox)
-        .where(outbox.c.owner == owner, outbox.c.sent_at.is_(None))
-        .order_by(outbox.c.id)
-        .limit(limit)
-    )
+    rows = c.execute(sa.select(outbox).where(*_waits(owner)).order_by(outbox.c.id).limit(limit))
     return [Unsent(row.id, Message(row.topic, row.key, row.value, row.headers)) for row in rows]
 
 
-def mark_sent(c: sa.Connection, ids: list[int], now: datetime) -> None:
+def mark_sent(c: sa.Connection, ids: Iterable[int], now: datetime) -> None:
     """Note that the log has these messages."""
-    if ids:
-        c.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(sent_at=now))
+    c.execute(sa.update(outbox).where(outbox.c.id.in_(list(ids))).values(sent_at=now))
+
+
+def mark_refused(c: sa.Connection, reasons: Mapping[int, str]) -> None:
+    """Set messages aside that the log will never take; they stay here with the reason."""
+    for number, reason in reasons.items():
+        c.execute(sa.update(outbox).where(outbox.c.id == number).values(refused=reason))
+
+
+def refused(c: sa.Connection, owner: str) -> int:
+    """Return how many messages were set aside: anything but 0 is for people to look at."""
+    aside = sa.select(sa.func.count()).where(
+        outbox.c.owner == owner, outbox.c.sent_at.is_(None), outbox.c.refused.is_not(None)
+    )
+    return int(c.execute(aside).scalar_one())
 
 
 def backlog(c: sa.Connection, owner: str) -> tuple[int, datetime | None]:
     """Return how many messages wait and since when the oldest does."""
-    waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(
-        outbox.c.owner == owner, outbox.c.sent_at.is_(None)
-    )
+    waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(*_waits(owner))
     count, oldest = c.execute(waiting).one()
     return count, oldest
 
@@ -79,3 +86,7 @@ def forget_sent(c: sa.Connection, owner: str, before: datetime) -> int:
     """
     gone = c.execute(sa.delete(outbox).where(outbox.c.owner == owner, outbox.c.sent_at < before))
     return gone.rowcount
+
+
+def _waits(owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (outbox.c.owner == owner, outbox.c.sent_at.is_(None), outbox.c.refused.is_(None))

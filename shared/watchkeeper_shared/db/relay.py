@@ -8,13 +8,19 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import leases, outbox
 from watchkeeper_shared.db.outbox import Unsent
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import LogUnavailable, RetryableError
+from watchkeeper_shared.errors import (
+    LogUnavailable,
+    PermanentError,
+    RetryableError,
+    WatchkeeperError,
+)
 from watchkeeper_shared.eventlog.port import LogWriter, Position
 
 logger = logging.getLogger(__name__)
@@ -26,12 +32,37 @@ _ANSWER_SECONDS = 180.0
 _LEASE = timedelta(seconds=10)
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """What became of the messages of one step."""
+
+    sent: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    failure: RetryableError | None = None
+
+    def note(self, one: Unsent, future: Future[Position]) -> bool:
+        """Wait for one answer; tell whether the next message of the key may go."""
+        error = _failure(future)
+        if error is None:
+            self.sent.append(one.id)
+        elif isinstance(error, PermanentError):
+            # Held back it would stop its key for ever.
+            self.refused[one.id] = str(error)
+        elif isinstance(error, RetryableError):
+            self.failure = self.failure or error
+            return False
+        else:
+            raise error
+        return True
+
+
 class Relay:
     """Moves one service's messages from the outbox to the log.
 
     A message is marked as sent after the log has it, so a crash in between sends it again:
     receivers know an event by its id. No two messages of a key are on their way at once,
-    so one that fails is never overtaken. Of several replicas one works at a time, by lease.
+    so one that fails is never overtaken. One that the log will never take is set aside with
+    the reason, and logged as an error. Of several replicas one works at a time, by lease.
 
     Parameters
     ----------
@@ -66,12 +97,15 @@ class Relay:
             waiting = outbox.unsent(c, self._owner, self._batch)
         if not waiting or not self._holds_lease():
             return 0
-        sent, problem = self._send(waiting)
+        outcome = self._send(waiting)
         with self._database.transaction() as c:
-            outbox.mark_sent(c, sent, self._clock.now())
-        if problem is not None:
-            raise problem
-        return len(sent)
+            outbox.mark_sent(c, outcome.sent, self._clock.now())
+            outbox.mark_refused(c, outcome.refused)
+        for number, reason in outcome.refused.items():
+            logger.error("outbox_refused", extra={"id": number, "reason": reason})
+        if outcome.failure is not None:
+            raise outcome.failure
+        return len(outcome.sent)
 
     def run(self, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set; call `beat` on every turn, for the liveness probe."""
@@ -103,40 +137,33 @@ class Relay:
         except RetryableError as error:
             logger.info("relay_lease_left", extra={"owner": self._owner, "reason": str(error)})
 
-    def _send(self, waiting: list[Unsent]) -> tuple[list[int], Exception | None]:
+    def _send(self, waiting: list[Unsent]) -> _Outcome:
         """Send in waves, each with the oldest message of every key that has not failed."""
         queues: defaultdict[tuple[str, str], deque[Unsent]] = defaultdict(deque)
         for one in waiting:
             queues[one.message.topic, one.message.key].append(one)
-        sent: list[int] = []
-        problem: Exception | None = None
+        outcome = _Outcome()
         while queues:
-            wave = {key: (queue[0], self._append(queue[0])) for key, queue in queues.items()}
-            for key, (one, future) in wave.items():
-                failure = _failure(future)
-                if failure is None:
-                    sent.append(one.id)
-                    queues[key].popleft()
-                problem = problem or failure
-                if failure is not None or not queues[key]:
+            wave = [(key, queue.popleft()) for key, queue in queues.items()]
+            futures = [self._append(one) for _, one in wave]
+            for (key, one), future in zip(wave, futures, strict=True):
+                goes_on = outcome.note(one, future)
+                if not goes_on or not queues[key]:
                     del queues[key]
-        return sent, problem
+        return outcome
 
     def _append(self, one: Unsent) -> Future[Position]:
         """Append, with an error at the door as a failed future: others must still be marked."""
         try:
             return self._writer.append(one.message)
-        except RetryableError as error:
+        except WatchkeeperError as error:
             failed: Future[Position] = Future()
             failed.set_exception(error)
             return failed
 
 
-def _failure(future: Future[Position]) -> Exception | None:
+def _failure(future: Future[Position]) -> BaseException | None:
     try:
-        error = future.exception(timeout=_ANSWER_SECONDS)
+        return future.exception(timeout=_ANSWER_SECONDS)
     except TimeoutError:
         return LogUnavailable(f"the log gave no answer within {_ANSWER_SECONDS:.0f} seconds")
-    if error is None or isinstance(error, Exception):
-        return error
-    raise error

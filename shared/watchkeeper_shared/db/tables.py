@@ -54,6 +54,7 @@ outbox = _table(
     sa.Column("value", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("sent_at", Instant),
+    sa.Column("refused", sa.Text),  # why the log will never take it; people must look
     sa.Index(None, "owner", "sent_at", "id"),
 )
 

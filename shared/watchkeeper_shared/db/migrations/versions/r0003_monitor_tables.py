@@ -151,9 +151,7 @@ def upgrade() -> None:
         sa.Column("judged_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("policy", "system", "version", "start", name=op.f("pk_windows")),
     )
-    op.create_index(
-        op.f("ix_windows_system_status"), "windows", ["system", "status"], unique=False
-    )
+    op.create_index(op.f("ix_windows_system_status"), "windows", ["system", "status"], unique=False)
     op.create_table(
         "measurements",
         sa.Column("id", serial, nullable=False),
