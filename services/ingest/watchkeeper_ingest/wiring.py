@@ -72,6 +72,7 @@ def opened(parts: Parts) -> Iterator[APIRouter]:
     """
     writer = parts.log.writer()
     stop = threading.Event()
+    _refresh_once(parts)
     try:
         with _intake(parts, writer) as intake:
             refresher = threading.Thread(
@@ -134,11 +135,15 @@ def _intake(parts: Parts, writer: LogWriter) -> Iterator[Intake]:
 def _refresh(parts: Parts, stop: threading.Event) -> None:
     """Keep the registry fresh, so that no request ever waits for the database."""
     beat = parts.health.loop("ingest registry", timedelta(minutes=2))
-    while not stop.is_set():
+    while not stop.wait(_REFRESH_SECONDS):
         beat()
-        try:
-            parts.registry.refresh()
-        except StoreUnavailable as error:
-            logger.warning("registry_unread", extra={"reason": str(error)})
-        stop.wait(_REFRESH_SECONDS)
+        _refresh_once(parts)
     parts.health.ended("ingest registry")
+
+
+def _refresh_once(parts: Parts) -> None:
+    try:
+        parts.registry.refresh()
+    except StoreUnavailable as error:
+        # Requests get 503 until the first reading; the probe says why.
+        logger.warning("registry_unread", extra={"reason": str(error)})
