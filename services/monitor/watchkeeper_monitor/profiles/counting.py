@@ -45,16 +45,17 @@ def _count_sorted(cells: Ints, ordered: Floats, axis: Axis) -> None:
 
 
 def _add_excess(into: Ints, at: Layout, row: int, values: Floats, axis: Axis) -> None:
-    """Add how far values lie past the reference's ends, for exact Wasserstein tails."""
-    if axis.low is None or axis.high is None:
+    """Add how far values lie past the outer edges, for exact Wasserstein tails."""
+    edges = axis.edge_array
+    if not edges.size:
         return
     with np.errstate(over="ignore"):
-        if values[0] < axis.low:
-            short = (axis.low - values[: np.searchsorted(values, axis.low)]) / axis.scale
+        if values[0] < edges[0]:
+            short = (edges[0] - values[: np.searchsorted(values, edges[0])]) / axis.scale
             at.view(into, "excess_below")[row] += EXCESS.sums(short)
-        if values[-1] > axis.high:
-            far = values[np.searchsorted(values, axis.high, side="right") :]
-            at.view(into, "excess_above")[row] += EXCESS.sums((far - axis.high) / axis.scale)
+        if values[-1] > edges[-1]:
+            far = values[np.searchsorted(values, edges[-1]) :]
+            at.view(into, "excess_above")[row] += EXCESS.sums((far - edges[-1]) / axis.scale)
 
 
 def _add_moments(into: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:

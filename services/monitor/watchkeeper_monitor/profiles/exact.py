@@ -81,7 +81,7 @@ MOMENT = Quantity(bits=50, limit_bits=10)
 SQUARE = Quantity(bits=40, limit_bits=20)
 """Its square."""
 EXCESS = Quantity(bits=40, limit_bits=22)
-"""How far a value lies past the reference's end, in reference sd, held to 4 million."""
+"""How far a value lies past the outer edge, in reference sd, held to 4 million."""
 UNIT = Quantity(bits=60, limit_bits=2)
 """Something between -4 and 4, such as a squared error of a probability."""
 LOSS = Quantity(bits=56, limit_bits=6)

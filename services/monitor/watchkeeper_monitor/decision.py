@@ -1,0 +1,172 @@
+"""One measured value against one rule: what state it is in, and why, in plain words.
+
+A breach needs both: an effect at or past the limit, and evidence that passes the level which
+the policy's alarm budget leaves to each test. Fixed limits alone call noise a breach in small
+windows; significance alone calls trifles a breach in large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from watchkeeper_monitor.findings import Finding, find
+from watchkeeper_monitor.metrics import CATALOGUE, Family, RateGap, RateRatio, Value
+from watchkeeper_shared.specs import OversightPolicy, Rule
+from watchkeeper_shared.states import State
+
+_FEWEST_POSITIVES = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a rule says about a value.
+
+    Parameters
+    ----------
+    state, reason
+        The answer, and why, for a person at three in the morning.
+    """
+
+    state: State
+    reason: str
+
+
+def levels(policy: OversightPolicy, series: int) -> float:
+    """Return the level of one test that keeps the policy's alarm budget.
+
+    Each of `series` judged series is tested on its window and, over aligned pools of 2, 4, …
+    windows, fewer than once more per window on average. By the union bound, whatever the
+    dependence, `1 / (2 series budget)` keeps false alarms to one in `budget` windows.
+
+    Examples
+    --------
+    >>> levels(OversightPolicy(systems=("a",), alarm_budget=500), 20)
+    5e-05
+    """
+    return 1.0 / (2 * max(series, 1) * policy.alarm_budget)
+
+
+def decide(value: Value, rule: Rule | None, alpha: float, *, dispersion: float = 1.0) -> Judgement:
+    """Judge one window's value.
+
+    Parameters
+    ----------
+    rule
+        The limits; None for a value that is measured without any.
+    alpha
+        The level from `levels`.
+    dispersion
+        How many times more than independent rows this series varies in control, at least 1.
+    """
+    lacking = _lacking(value, rule)
+    if lacking is not None:
+        return lacking
+    if value.value is None or rule is None or (rule.warn is None and rule.breach is None):
+        return Judgement(State.OK, f"{_named(value)}; no limit is set; {_size(value)}")
+    if rule.breach is not None and _past(value.value, rule.breach, rule):
+        return _past_breach(value, rule, rule.breach, alpha, max(dispersion, 1.0))
+    side = _side(rule, inside=False)
+    if rule.warn is not None and _past(value.value, rule.warn, rule):
+        return Judgement(
+            State.WARN, f"{_named(value)} {side} the warning limit {rule.warn:g}; {_size(value)}"
+        )
+    nearest = rule.warn if rule.warn is not None else rule.breach
+    return Judgement(
+        State.OK, f"{_named(value)} {_side(rule, inside=True)} {nearest:g}; {_size(value)}"
+    )
+
+
+def decide_pooled(
+    values: Sequence[tuple[int, Value]], rule: Rule | None, alpha: float, *, dispersion: float = 1.0
+) -> Judgement:
+    """Judge a series at several scales: `(windows pooled, value)`, the window itself first.
+
+    Small lasting shifts are seen in the pools long before any single window shows them. The
+    first scale that breaches decides; without one, the window's own judgement stands.
+    """
+    own = decide(values[0][1], rule, alpha, dispersion=dispersion)
+    if own.state is State.BREACH:
+        return own
+    for windows, value in values[1:]:
+        pooled = decide(value, rule, alpha, dispersion=dispersion)
+        if pooled.state is State.BREACH:
+            return Judgement(State.BREACH, f"over the last {windows} windows: {pooled.reason}")
+    return own
+
+
+def _past(number: float, limit: float, rule: Rule) -> bool:
+    return number <= limit if rule.below else number >= limit
+
+
+def _side(rule: Rule, *, inside: bool) -> str:
+    if inside:
+        return "above" if rule.below else "below"
+    return "at or below" if rule.below else "at or above"
+
+
+def _past_breach(
+    value: Value, rule: Rule, limit: float, alpha: float, dispersion: float
+) -> Judgement:
+    what = f"{_named(value)} {_side(rule, inside=False)} {limit:g}"
+    if value.test is None:
+        return Judgement(State.WARN, f"{what}; there is no test for it, so it cannot breach")
+    found: Finding = find(value.test, limit, below=rule.below, dispersion=dispersion)
+    if found.certain or found.probability < alpha:
+        passes = (
+            found.words
+            if found.certain
+            else (f"{found.words} passes the level {alpha:.2g} set by the alarm budget")
+        )
+        return Judgement(State.BREACH, f"{what}; {passes}; {_size(value)}")
+    short = (
+        f"{found.words} does not pass the level {alpha:.2g} set by the alarm budget: "
+        "not enough evidence for a breach"
+    )
+    return Judgement(State.WARN, f"{what}; {short}; {_size(value)}")
+
+
+def _lacking(value: Value, rule: Rule | None) -> Judgement | None:
+    """Return the judgement for a value that there is too little data behind."""
+    if value.value is None:
+        state = State.INSUFFICIENT if value.n else State.NO_DATA
+        size = f"; n={value.n:,}" if value.n else ""
+        return Judgement(state, f"{value.metric} has no value: {value.note}{size}")
+    entry = CATALOGUE.get(value.metric)
+    least = 1 if entry is None else entry.min_rows
+    if rule is not None and rule.min_rows is not None:
+        least = rule.min_rows
+    counted, what = value.n, "labels" if entry and entry.family is Family.PERFORMANCE else "rows"
+    if isinstance(value.test, RateGap | RateRatio):
+        counted, what = min(value.test.a.n, value.test.b.n), "rows in the smaller group"
+    if counted < least:
+        return Judgement(
+            State.INSUFFICIENT,
+            f"{_named(value)}, but {counted:,} {what} where {least:,} are needed",
+        )
+    return _few_positives(value)
+
+
+def _few_positives(value: Value) -> Judgement | None:
+    """Refuse to compare groups of which one must be expected to have no positives at all."""
+    if not isinstance(value.test, RateGap | RateRatio):
+        return None
+    a, b = value.test.a, value.test.b
+    expected = min(a.n, b.n) * (a.successes + b.successes) / (a.n + b.n)
+    if expected >= _FEWEST_POSITIVES:
+        return None
+    return Judgement(
+        State.INSUFFICIENT,
+        f"{_named(value)}, but the smaller group of {min(a.n, b.n):,} rows can expect only "
+        f"{expected:.1f} positives where {_FEWEST_POSITIVES:g} are needed",
+    )
+
+
+def _named(value: Value) -> str:
+    where = " ".join(part for part in (value.column, value.segment) if part)
+    return f"{value.metric}{f' of {where}' if where else ''} {value.value:.4g}"
+
+
+def _size(value: Value) -> str:
+    against = "" if value.reference_n is None else f" against {value.reference_n:,}"
+    return f"n={value.n:,}{against}" + (f"; {value.note}" if value.note else "")

@@ -1,0 +1,168 @@
+"""Intervals to show and one-sided tests to decide by, for rates, gaps, ratios and means.
+
+Shown intervals are at 95 %. Tests return how probable data at least this far past the limit
+would be if the truth were exactly at the limit; the decision compares that with the level
+that the alarm budget leaves.
+
+References
+----------
+.. [1] E. B. Wilson, JASA 22, 1927 (one rate).
+.. [2] C. J. Clopper, E. S. Pearson, Biometrika 26, 1934 (one rate, exact).
+.. [3] R. G. Newcombe, Statistics in Medicine 17, 1998, 873-890, method 10 (difference).
+.. [4] S. D. Walter, Biometrics 31, 1975 (ratio, logarithm with one half added).
+.. [5] C. P. Farrington, G. Manning, Statistics in Medicine 9, 1990 (difference under a limit).
+"""
+
+from __future__ import annotations
+
+import math
+
+from scipy import special
+
+LEVEL = 0.95
+Z = float(special.ndtri(0.5 + LEVEL / 2))
+
+Interval = tuple[float, float]
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Return the score interval of one rate.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in wilson(8, 10)]
+    [0.4902, 0.9433]
+    """
+    rate, z2 = successes / n, Z * Z
+    middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    low = 0.0 if successes == 0 else max(0.0, middle - half)
+    high = 1.0 if successes == n else min(1.0, middle + half)
+    return low, high
+
+
+def newcombe(a: tuple[int, int], b: tuple[int, int]) -> Interval:
+    """Return the hybrid score interval of the difference of two rates `(successes, n)`.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in newcombe((56, 70), (48, 80))]
+    [0.0524, 0.3339]
+    """
+    (low_a, high_a), (low_b, high_b) = wilson(*a), wilson(*b)
+    rate_a, rate_b = a[0] / a[1], b[0] / b[1]
+    gap = rate_a - rate_b
+    low = gap - math.hypot(rate_a - low_a, high_b - rate_b)
+    high = gap + math.hypot(high_a - rate_a, rate_b - low_b)
+    return max(-1.0, low), min(1.0, high)
+
+
+def log_ratio(a: tuple[int, int], b: tuple[int, int]) -> Interval:
+    """Return the interval of rate a over rate b, on the logarithm with one half added."""
+    (sa, na), (sb, nb) = a, b
+    ratio = ((sa + 0.5) / (na + 0.5)) / ((sb + 0.5) / (nb + 0.5))
+    spread = 1 / (sa + 0.5) - 1 / (na + 0.5) + 1 / (sb + 0.5) - 1 / (nb + 0.5)
+    half = math.exp(Z * math.sqrt(max(spread, 0.0)))
+    return ratio / half, ratio * half
+
+
+def student(mean: float, error: float, n: int) -> Interval:
+    """Return the t interval of a mean with standard error `error`."""
+    half = float(special.stdtrit(n - 1, 0.5 + LEVEL / 2)) * error if n > 1 else math.inf
+    return mean - half, mean + half
+
+
+def rate_beyond(successes: int, n: int, limit: float, *, below: bool) -> float:
+    """Return the exact binomial probability of a rate at least so far past `limit`.
+
+    Smaller than alpha exactly when the one-sided Clopper-Pearson bound at alpha lies past
+    the limit.
+
+    Examples
+    --------
+    >>> round(rate_beyond(1, 10, 0.5, below=True), 6)  # (1 + 10) / 2**10
+    0.010742
+    """
+    limit = min(max(limit, 0.0), 1.0)
+    if below:
+        return (
+            1.0
+            if successes == n
+            else float(special.betainc(n - successes, successes + 1, 1 - limit))
+        )
+    return 1.0 if successes == 0 else float(special.betainc(successes, n - successes + 1, limit))
+
+
+def gap_beyond(a: tuple[int, int], b: tuple[int, int], limit: float) -> float:
+    """Return the score-test probability that `rate a - rate b` is at most `limit`.
+
+    The variance is taken at the maximum likelihood under `rate a - rate b = limit`, which has
+    a closed form [5]_.
+    """
+    (sa, na), (sb, nb) = a, b
+    gap = sa / na - sb / nb
+    if gap <= limit:
+        return 1.0
+    p = _constrained_gap(sa / na, sb / nb, nb / na, limit)
+    q = min(max(p - limit, 0.0), 1.0)
+    variance = p * (1 - p) / na + q * (1 - q) / nb
+    if variance <= 0:
+        return 0.0
+    return float(special.ndtr(-(gap - limit) / math.sqrt(variance)))
+
+
+def _constrained_gap(pa: float, pb: float, theta: float, delta: float) -> float:
+    """Return rate a of highest likelihood with `rate b = rate a - delta` (cubic, [5]_)."""
+    a = 1 + theta
+    b = -(1 + theta + pa + theta * pb + delta * (theta + 2))
+    c = delta * delta + delta * (2 * pa + theta + 1) + pa + theta * pb
+    d = -pa * delta * (1 + delta)
+    v = (b / (3 * a)) ** 3 - b * c / (6 * a * a) + d / (2 * a)
+    u = math.copysign(math.sqrt(max((b / (3 * a)) ** 2 - c / (3 * a), 0.0)), v)
+    turn = v / u**3 if u else 0.0
+    w = (math.pi + math.acos(min(max(turn, -1.0), 1.0))) / 3
+    least, most = max(delta, 0.0), min(1.0, 1.0 + delta)
+    return min(max(2 * u * math.cos(w) - b / (3 * a), least), most)
+
+
+def ratio_beyond(a: tuple[int, int], b: tuple[int, int], limit: float) -> float:
+    """Return the likelihood-ratio probability that `rate a / rate b` is at least `limit`.
+
+    The constrained maximum is the smaller root of
+    `r(na+nb)p^2 - (r(na+sb)+sa+nb)p + sa+sb = 0` with p the rate of b and r the limit.
+    """
+    (sa, na), (sb, nb) = a, b
+    if sb == 0 or limit <= 0 or sa * nb >= limit * sb * na:
+        return 1.0
+    square, linear, free = limit * (na + nb), limit * (na + sb) + sa + nb, sa + sb
+    root = math.sqrt(max(linear * linear - 4 * square * free, 0.0))
+    p = min((linear - root) / (2 * square), 1.0, 1.0 / limit)
+    gain = _likelihood(sa, na, sa / na) + _likelihood(sb, nb, sb / nb)
+    gain -= _likelihood(sa, na, limit * p) + _likelihood(sb, nb, p)
+    return float(special.ndtr(-math.sqrt(max(2 * gain, 0.0))))
+
+
+def _likelihood(successes: int, n: int, rate: float) -> float:
+    """Binomial log likelihood without its constant."""
+    return float(special.xlogy(successes, rate) + special.xlog1py(n - successes, -rate))
+
+
+def mean_beyond(mean: float, error: float, n: int, limit: float, *, below: bool) -> float:
+    """Return the one-sided t probability that the mean is not past `limit`."""
+    distance = limit - mean if below else mean - limit
+    if n < 2 or distance <= 0:  # noqa: PLR2004  one value has no spread
+        return 1.0
+    return 0.0 if error <= 0 else float(special.stdtr(n - 1, -distance / error))
+
+
+def normal_beyond(value: float, error: float, limit: float, *, below: bool) -> float:
+    """Return the one-sided normal probability that the value is not past `limit`."""
+    distance = limit - value if below else value - limit
+    if distance <= 0:
+        return 1.0
+    return 0.0 if error <= 0 else float(special.ndtr(-distance / error))
+
+
+def chi2_beyond(statistic: float, dof: int) -> float:
+    """Return the upper tail of chi-square; 1 without a degree of freedom."""
+    return float(special.chdtrc(dof, statistic)) if dof > 0 else 1.0

@@ -1,0 +1,65 @@
+"""Everything that one window says, as numbers with their uncertainty."""
+
+from __future__ import annotations
+
+from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.metrics import drift, fairness, performance, quality
+from watchkeeper_monitor.metrics.catalogue import CATALOGUE, Entry, Family
+from watchkeeper_monitor.metrics.values import (
+    Census,
+    Estimate,
+    Mean,
+    Rate,
+    RateGap,
+    RateRatio,
+    Test,
+    TwoSample,
+    Value,
+)
+from watchkeeper_monitor.profiles import Profile
+from watchkeeper_shared.specs import AISystem
+
+__all__ = [
+    "CATALOGUE",
+    "Census",
+    "Entry",
+    "Estimate",
+    "Family",
+    "Mean",
+    "Rate",
+    "RateGap",
+    "RateRatio",
+    "Test",
+    "TwoSample",
+    "Value",
+    "measure",
+]
+
+GROUP_ROWS = 100
+
+
+def measure(
+    spec: AISystem,
+    grid: Grid,
+    window: Profile,
+    reference: Profile | None,
+    *,
+    group_rows: int = GROUP_ROWS,
+) -> list[Value]:
+    """Measure a window with every metric of the catalogue that applies to its task.
+
+    A metric that cannot be computed is in the answer, with `value=None` and a note.
+
+    Parameters
+    ----------
+    window, reference
+        Profiles on `grid`; no reference, no drift.
+    group_rows
+        Rows that a group needs to take part in a fairness gap over all groups.
+    """
+    return [
+        *drift.measure(grid, window, reference),
+        *quality.measure(grid, window, reference),
+        *performance.measure(grid, window),
+        *fairness.measure(spec, grid, window, group_rows),
+    ]
