@@ -147,8 +147,14 @@ class Client:
         body: bytes | None = None,
         content_type: str | None = None,
         params: Mapping[str, str | int | bool] | None = None,
+        expected: frozenset[int] = frozenset(),
     ) -> httpx.Response:
         """Send one request until it is answered; every request here may be sent twice.
+
+        Parameters
+        ----------
+        expected
+            Statuses above 399 that the caller reads itself.
 
         Raises
         ------
@@ -163,12 +169,12 @@ class Client:
         )
         for attempt in range(1, self._tries):
             try:
-                return self._once(request)
+                return self._once(request, expected)
             except ReceiverUnavailable as error:
                 self._pause(pause_before(attempt, error.retry_after).total_seconds())
-        return self._once(request)
+        return self._once(request, expected)
 
-    def _once(self, request: httpx.Request) -> httpx.Response:
+    def _once(self, request: httpx.Request, expected: frozenset[int]) -> httpx.Response:
         try:
             response = self._http.send(request)
         except httpx.HTTPError as error:
@@ -176,7 +182,7 @@ class Client:
                 f"{request.url} does not answer ({error}); is Watchkeeper running, "
                 "and is WATCHKEEPER_URL right?"
             ) from error
-        if response.status_code >= httpx.codes.BAD_REQUEST:
+        if response.status_code >= httpx.codes.BAD_REQUEST and response.status_code not in expected:
             raise error_of(response)
         return response
 

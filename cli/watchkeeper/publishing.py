@@ -8,13 +8,15 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from watchkeeper.client import Client
+from watchkeeper.client import Client, error_of
 from watchkeeper_shared.errors import InvalidObject
 from watchkeeper_shared.events.batches import to_bytes
 from watchkeeper_shared.events.codec import ARROW
 from watchkeeper_shared.events.rows import REQUIRED, Kind
 
 _SHOWN_REJECTS = 5
+_NOTHING_TAKEN = frozenset({422})
+"""Ingest's answer when it refused every row; the reasons are in it as for a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,16 @@ class OverHTTP:
 
     def send(self, batch: pa.RecordBatch, kind: Kind) -> Answer:
         """Send one batch; a try that got no answer is repeated, ingest knows its ids."""
-        reply = self._client.send(
-            "POST", f"/v1/{kind.value}", body=to_bytes(batch), content_type=ARROW
-        ).json()
+        response = self._client.send(
+            "POST",
+            f"/v1/{kind.value}",
+            body=to_bytes(batch),
+            content_type=ARROW,
+            expected=_NOTHING_TAKEN,
+        )
+        reply = response.json()
+        if response.is_error and "rejected" not in reply:
+            raise error_of(response)
         rejected = reply.get("rejected", [])
         return Answer(
             int(reply.get("accepted", 0)),

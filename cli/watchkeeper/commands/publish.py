@@ -15,6 +15,7 @@ from watchkeeper.direct import OntoLog
 from watchkeeper.options import FILE, of_a_client, of_a_table
 from watchkeeper.progress import Progress
 from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.errors import InvalidObject
 from watchkeeper_shared.eventlog.opening import open_log
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.settings import LogSettings, environment, read
@@ -78,6 +79,8 @@ def _send_file(
     )
     for line in outcome.rejects:
         click.echo(f"  {line}")
+    if outcome.rejected and outcome.rejected == outcome.rows:
+        raise InvalidObject(f"{path}: every row was rejected; the first reasons are above")
 
 
 def _named_for(kind: Kind, renamed: dict[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from watchkeeper.demo.dataset import Tables
+from watchkeeper_shared.events.rows import Kind
 
 SYSTEM = "employment-ma"
 VERSION = "1"
@@ -33,9 +34,9 @@ _UTC = pa.timestamp("us", "UTC")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One request's worth of the stream: `path` is where it goes."""
+    """One request's worth of the stream."""
 
-    path: str
+    kind: Kind
     batch: pa.RecordBatch
 
 
@@ -57,7 +58,7 @@ class Stream:
         label_times = _micros(self.labels)
         sent = 0
         for batch in self.predictions.combine_chunks().to_batches(max_chunksize=rows):
-            yield Part("/v1/predictions", batch)
+            yield Part(Kind.PREDICTIONS, batch)
             newest = _micros(batch)[-1]
             due = int(np.searchsorted(label_times, newest, side="right"))
             if due - sent >= rows:
@@ -68,7 +69,7 @@ class Stream:
 
 def _label_parts(labels: pa.Table, rows: int) -> Iterator[Part]:
     for batch in labels.combine_chunks().to_batches(max_chunksize=rows):
-        yield Part("/v1/labels", batch)
+        yield Part(Kind.LABELS, batch)
 
 
 def _micros(rows: pa.Table | pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

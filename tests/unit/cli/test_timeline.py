@@ -8,6 +8,7 @@ import pytest
 
 from watchkeeper.demo.dataset import Tables
 from watchkeeper.demo.timeline import FEATURES, LABEL_DELAY_DAYS, Stream, reference_of, stream_of
+from watchkeeper_shared.events.rows import Kind
 
 ROWS_PER_YEAR = 400
 
@@ -67,19 +68,19 @@ def test_each_label_is_of_its_prediction_and_comes_weeks_later(stream: Stream) -
 
 def test_no_label_is_sent_before_the_predictions_have_reached_its_time(stream: Stream) -> None:
     newest = datetime.min.replace(tzinfo=UTC)
-    sent = {"/v1/predictions": 0, "/v1/labels": 0}
+    sent = {Kind.PREDICTIONS: 0, Kind.LABELS: 0}
     waiting = stream.predictions.num_rows
 
     for part in stream.parts(50):
-        sent[part.path] += part.batch.num_rows
-        if part.path == "/v1/predictions":
+        sent[part.kind] += part.batch.num_rows
+        if part.kind == Kind.PREDICTIONS:
             newest = part.batch.column("time")[-1].as_py()
             waiting -= part.batch.num_rows
         elif waiting:
             assert part.batch.column("time")[-1].as_py() <= newest
         assert part.batch.num_rows <= 50
 
-    assert sent == {"/v1/predictions": 2 * ROWS_PER_YEAR, "/v1/labels": 2 * ROWS_PER_YEAR}
+    assert sent == {Kind.PREDICTIONS: 2 * ROWS_PER_YEAR, Kind.LABELS: 2 * ROWS_PER_YEAR}
 
 
 def test_the_reference_has_labels_and_the_stream_has_none(tables: Tables, stream: Stream) -> None:

@@ -1,0 +1,194 @@
+"""The commands against a real alerting service over real HTTP, or on a real database."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from watchkeeper.main import group
+from watchkeeper_alerting.testing.service import RunningService, StillClock, running
+from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.db import migrations
+from watchkeeper_shared.db.engine import open_engine
+from watchkeeper_shared.db.keys import Keys, Role
+from watchkeeper_shared.db.unit_of_work import Database
+
+SYSTEM = resources.files("watchkeeper.demo").joinpath("system.yaml").read_text()
+POLICY = resources.files("watchkeeper.demo").joinpath("policy.yaml").read_text()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    migrations.upgrade(engine)
+    yield Database(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def service(database: Database) -> Iterator[RunningService]:
+    with running(database, StillClock()) as one:
+        yield one
+
+
+def run(*words: object, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(group, [str(word) for word in words], env=env)
+
+
+def as_admin(service: RunningService) -> dict[str, str]:
+    return {"WATCHKEEPER_URL": service.url, "WATCHKEEPER_TOKEN": service.token(Role.ADMIN)}
+
+
+def test_the_demo_files_apply_and_the_same_again_changes_nothing(
+    service: RunningService, tmp_path: Path
+) -> None:
+    files = [tmp_path / "system.yaml", tmp_path / "policy.yaml"]
+    for path, text in zip(files, (SYSTEM, POLICY), strict=True):
+        path.write_text(text)
+    words = ("apply", "-f", files[0], "-f", files[1])
+    env = as_admin(service)
+
+    first, second = run(*words, env=env), run(*words, env=env)
+
+    assert first.exit_code == 0, first.output
+    assert first.output.splitlines() == [
+        "AISystem/employment-ma created (revision 1)",
+        "OversightPolicy/employment-ma created (revision 1)",
+        "OversightPolicy/employment-ma-fairness created (revision 1)",
+    ]
+    assert second.output.count("unchanged (revision 1)") == 3
+
+
+def test_every_mistake_in_a_file_is_told_with_its_line(
+    service: RunningService, tmp_path: Path
+) -> None:
+    path = tmp_path / "system.yaml"
+    path.write_text(SYSTEM.replace("task: binary", "taks: binary").replace("high", "extreme"))
+
+    result = run("apply", "-f", path, env=as_admin(service))
+
+    assert result.exit_code == 1
+    lines = {int(match[1]) for match in re.finditer(r"system\.yaml:(\d+): ", result.output)}
+    assert len(lines) >= 2
+    assert "taks" in result.output
+
+
+def test_a_wrong_token_is_told_in_one_line(service: RunningService, tmp_path: Path) -> None:
+    path = tmp_path / "system.yaml"
+    path.write_text(SYSTEM)
+
+    result = run("apply", "-f", path, "--url", service.url, "--token", "no")
+
+    assert result.exit_code == 1
+    assert "WATCHKEEPER_TOKEN" in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_a_reference_is_built_here_and_in_force_there(
+    service: RunningService, tmp_path: Path
+) -> None:
+    (tmp_path / "system.yaml").write_text(SYSTEM)
+    env = as_admin(service)
+    run("apply", "-f", tmp_path / "system.yaml", env=env)
+    rows = tmp_path / "approved.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                "key": pa.array(range(2000)),
+                "yhat": pa.array([i % 2 for i in range(2000)]),
+                "score": pa.array([(i % 100) / 100 for i in range(2000)]),
+                "label": pa.array([i % 2 for i in range(2000)]),
+                "features.AGEP": pa.array([float(i % 90) for i in range(2000)]),
+                "groups.SEX": pa.array([str(1 + i % 2) for i in range(2000)]),
+            }
+        ),
+        rows,
+    )
+    of = ("--system", "employment-ma", "--version", "1", "--map", "id=key")
+
+    result = run("reference", "build", *of, "--map", "prediction=yhat", rows, env=env)
+
+    assert result.exit_code == 0, result.output
+    (stored,) = service.as_(Role.VIEWER).get("/v1/references").json()["references"]
+    assert stored["id"] in result.output
+    assert (stored["rows"], stored["current"]) == (2000, True)
+
+
+def test_a_reference_of_a_system_that_nobody_applied_is_refused(
+    service: RunningService, tmp_path: Path
+) -> None:
+    rows = tmp_path / "approved.csv"
+    rows.write_text("id,prediction\n1,1\n")
+
+    result = run(
+        "reference", "build", "--system", "x", "--version", "1", rows, env=as_admin(service)
+    )
+
+    assert result.exit_code == 1
+    assert "apply its file first" in result.output
+
+
+def test_a_key_made_on_the_database_opens_what_its_role_opens(
+    tmp_path: Path, database: Database
+) -> None:
+    env = {"WATCHKEEPER_DATABASE_URL": f"sqlite:///{tmp_path / 'state.db'}"}
+
+    result = run("key", "create", "--role", "publisher", "--name", "ml", "--system", "a", env=env)
+
+    token = result.output.split()[-1]
+    caller = Keys(database, SystemClock(), timedelta(0)).authenticate(token)
+    assert caller is not None
+    assert (caller.role, caller.name) == (Role.PUBLISHER, "ml")
+    assert caller.may_publish("a")
+    assert not caller.may_publish("b")
+
+
+def test_the_schema_is_made_once_and_a_second_upgrade_finds_nothing(tmp_path: Path) -> None:
+    env = {"WATCHKEEPER_DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"}
+
+    first, second = run("db", "upgrade", env=env), run("db", "upgrade", env=env)
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    engine = open_engine(env["WATCHKEEPER_DATABASE_URL"])
+    migrations.check(engine)
+    engine.dispose()
+
+
+def test_settings_that_are_missing_are_named_without_a_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "watchkeeper", "db", "upgrade"],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "Error: WATCHKEEPER_DATABASE_URL is not set\n"
+
+
+def test_usage_mistakes_end_with_two() -> None:
+    assert run("key", "create", "--role", "king", "--name", "x").exit_code == 2
+    assert run("fly").exit_code == 2
+
+
+def test_help_names_every_command_without_loading_them() -> None:
+    code = "import sys, watchkeeper.main as m; m.group(['--help'], standalone_mode=False)"
+    check = "; print(sorted({'numpy', 'pyarrow', 'sqlalchemy', 'fastapi'} & set(sys.modules)))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code + check], capture_output=True, text=True, check=True
+    )
+
+    assert "reference" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
