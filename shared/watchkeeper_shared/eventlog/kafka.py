@@ -185,6 +185,10 @@ class Consumer:
     ) -> None:
         """Ask for a share of the topics; `given` and `taken` hear of it on another thread."""
         with translated(self._bootstrap, "join a group"):
+            # A member that leads the group before it knows the topics assigns nothing, and
+            # does not notice until its metadata is METADATA_MS old.
+            for topic in topics:
+                self._client.partitions_for_topic(topic)
             self._client.subscribe(list(topics), listener=_Listener(self._client, given, taken))
 
     def poll(self, milliseconds: int) -> list[Record]:

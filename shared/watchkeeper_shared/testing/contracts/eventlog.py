@@ -19,9 +19,7 @@ from watchkeeper_shared.eventlog.port import (
     Record,
     TopicPartition,
 )
-
-PATIENCE = 30.0
-SLICE = timedelta(seconds=0.2)
+from watchkeeper_shared.testing.readings import PATIENCE, SLICE, Reading, fresh
 
 
 class Subject(Protocol):
@@ -36,11 +34,6 @@ class Subject(Protocol):
         ...
 
 
-def fresh(word: str) -> str:
-    """Return a name that no other test uses."""
-    return f"{word}-{secrets.token_hex(4)}"
-
-
 def append(log: EventLog, messages: Sequence[Message]) -> list[int]:
     """Append and wait until all is durable; return the offsets."""
     writer = log.writer()
@@ -48,31 +41,6 @@ def append(log: EventLog, messages: Sequence[Message]) -> list[int]:
     offsets = [future.result(PATIENCE).offset for future in futures]
     writer.close()
     return offsets
-
-
-def begin(reader: LogReader, count: int, offset: int | None = None) -> set[TopicPartition]:
-    """Poll until so many partitions are assigned, and start each."""
-    clock = SystemClock()
-    until = clock.monotonic() + PATIENCE
-    ours: set[TopicPartition] = set()
-    while len(ours) != count:
-        assert clock.monotonic() < until, f"{len(ours)} partitions were assigned, not {count}"
-        poll = reader.poll(SLICE)
-        ours = (ours - poll.lost) | poll.assigned
-        for at in poll.assigned:
-            reader.start(at, reader.beginning(at) if offset is None else offset)
-    return ours
-
-
-def drain(reader: LogReader, count: int) -> list[Record]:
-    """Poll until so many records came."""
-    clock = SystemClock()
-    until = clock.monotonic() + PATIENCE
-    records: list[Record] = []
-    while len(records) < count:
-        assert clock.monotonic() < until, f"{len(records)} records came, not {count}"
-        records += reader.poll(SLICE).records
-    return records
 
 
 def values(records: Sequence[Record]) -> list[bytes]:
@@ -103,9 +71,8 @@ class EventLogContract:
         self, log: EventLog, topic: str
     ) -> None:
         append(log, [Message(topic, f"k{i % 7}", b"%d" % i) for i in range(210)])
-        reader = log.reader(fresh("group"), [topic])
-        begin(reader, 4)
-        records = drain(reader, 210)
+        reading = Reading(log, topic)
+        records = reading.drain(210)
         for key in range(7):
             of_key = [record for record in records if record.key == f"k{key}"]
             assert values(of_key) == [b"%d" % i for i in range(key, 210, 7)]
@@ -121,9 +88,8 @@ class EventLogContract:
         append(log, [Message(topic, "k", b"kept")])
         log.close()
         again = subject.open()
-        reader = again.reader(fresh("group"), [topic])
-        begin(reader, 4)
-        assert values(drain(reader, 1)) == [b"kept"]
+        reading = Reading(again, topic)
+        assert values(reading.drain(1)) == [b"kept"]
         again.close()
 
     def test_headers_an_empty_key_and_an_empty_value_come_back(
@@ -132,18 +98,16 @@ class EventLogContract:
         headers = {"ce_id": "1", "ce_source": "zürich/β"}
         before = SystemClock().now()
         append(log, [Message(topic, "", b"", headers)])
-        reader = log.reader(fresh("group"), [topic])
-        begin(reader, 4)
-        (record,) = drain(reader, 1)
+        reading = Reading(log, topic)
+        (record,) = reading.drain(1)
         assert (record.key, record.value, dict(record.headers)) == ("", b"", headers)
         assert abs(record.timestamp - before) < timedelta(minutes=1)
 
     def test_a_megabyte_comes_back_as_it_was(self, log: EventLog, topic: str) -> None:
         value = secrets.token_bytes(1 << 20)
         append(log, [Message(topic, "k", value)])
-        reader = log.reader(fresh("group"), [topic])
-        begin(reader, 4)
-        assert values(drain(reader, 1)) == [value]
+        reading = Reading(log, topic)
+        assert values(reading.drain(1)) == [value]
 
     def test_a_record_over_the_limit_is_refused_for_good(self, log: EventLog, topic: str) -> None:
         future = log.writer().append(Message(topic, "k", bytes(MAX_RECORD_BYTES)))
@@ -179,29 +143,27 @@ class EventLogContract:
         topic = fresh("topic")
         log.create_topics({topic: 1})
         append(log, [Message(topic, "k", b"%d" % i) for i in range(10)])
-        reader = log.reader(fresh("group"), [topic])
-        (at,) = begin(reader, 1, offset=7)
-        assert values(drain(reader, 3)) == [b"7", b"8", b"9"]
-        reader.start(at, 2)
-        assert [record.offset for record in drain(reader, 8)] == list(range(2, 10))
+        reading = Reading(log, topic, offset=7)
+        (at,) = reading.begin(1)
+        assert values(reading.drain(3)) == [b"7", b"8", b"9"]
+        reading.start(at, 2)
+        assert [record.offset for record in reading.drain(8)] == list(range(2, 10))
 
     def test_a_reader_at_the_end_sees_what_comes_next(self, log: EventLog) -> None:
         topic = fresh("topic")
         log.create_topics({topic: 1})
         append(log, [Message(topic, "k", b"old")])
-        reader = log.reader(fresh("group"), [topic])
-        (at,) = begin(reader, 1, offset=1)
-        assert (reader.beginning(at), reader.end(at)) == (0, 1)
+        reading = Reading(log, topic, offset=1)
+        (at,) = reading.begin(1)
+        assert (reading.reader.beginning(at), reading.reader.end(at)) == (0, 1)
         append(log, [Message(topic, "k", b"new")])
-        assert values(drain(reader, 1)) == [b"new"]
-        assert reader.end(at) == 2
+        assert values(reading.drain(1)) == [b"new"]
+        assert reading.reader.end(at) == 2
 
     def test_two_groups_each_read_everything(self, log: EventLog, topic: str) -> None:
         append(log, [Message(topic, f"{i}", b"%d" % i) for i in range(20)])
         for _ in range(2):
-            reader = log.reader(fresh("group"), [topic])
-            begin(reader, 4)
-            assert len(drain(reader, 20)) == 20
+            assert len(Reading(log, topic).drain(20)) == 20
 
     def test_members_share_the_partitions_and_one_that_leaves_hands_over(
         self, log: EventLog, topic: str
@@ -232,13 +194,13 @@ class EventLogContract:
         topic = fresh("topic")
         log.create_topics({topic: 1})
         append(log, [Message(topic, "k", b"x")])
-        reader = log.reader(fresh("group"), [topic])
-        (at,) = begin(reader, 1)
+        reading = Reading(log, topic)
+        (at,) = reading.begin(1)
         with pytest.raises(OffsetGone) as gone:
-            reader.start(at, 9)
+            reading.reader.start(at, 9)
         assert (gone.value.offset, gone.value.beginning, gone.value.end) == (9, 0, 1)
         with pytest.raises(NotFound):
-            reader.start(TopicPartition(topic, 5), 0)
+            reading.reader.start(TopicPartition(topic, 5), 0)
 
     def test_a_reader_that_retention_overtakes_is_told_once_and_can_go_on(
         self, subject: Subject, log: EventLog
@@ -246,16 +208,16 @@ class EventLogContract:
         topic = fresh("topic")
         log.create_topics({topic: 1})
         append(log, [Message(topic, "k", b"%d" % i) for i in range(3)])
-        reader = log.reader(fresh("group"), [topic])
-        (at,) = begin(reader, 1, offset=3)
+        reading = Reading(log, topic, offset=3)
+        (at,) = reading.begin(1)
         append(log, [Message(topic, "k", b"%d" % i) for i in range(3, 10)])
         subject.forget(at, 8)
         with pytest.raises(OffsetGone) as gone:
-            drain(reader, 1)
+            reading.drain(1)
         assert (gone.value.offset, gone.value.beginning, gone.value.end) == (3, 8, 10)
-        assert not reader.poll(timedelta(seconds=0.5)).records
-        reader.start(at, reader.beginning(at))
-        assert values(drain(reader, 2)) == [b"8", b"9"]
+        assert not reading.poll()
+        reading.start(at, reading.reader.beginning(at))
+        assert values(reading.drain(2)) == [b"8", b"9"]
 
     def test_a_topic_that_is_made_again_has_another_id(
         self, subject: Subject, log: EventLog, topic: str
@@ -271,16 +233,15 @@ class EventLogContract:
         append(log, [Message(topic, "k", b"x")])
         other = fresh("topic")
         log.create_topics({topic: 4, other: 1})
-        reader = log.reader(fresh("group"), [topic, other])
-        begin(reader, 5)
-        assert values(drain(reader, 1)) == [b"x"]
+        reading = Reading(log, topic, other)
+        reading.begin(5)
+        assert values(reading.drain(1)) == [b"x"]
 
     def test_a_report_never_fails_its_caller(self, log: EventLog, topic: str) -> None:
-        reader = log.reader(fresh("group"), [topic])
-        ours = begin(reader, 4)
-        reader.report(dict.fromkeys(ours, 0))
-        reader.report({TopicPartition("elsewhere", 3): 7})
-        reader.poll(SLICE)
+        reading = Reading(log, topic)
+        reading.reader.report(dict.fromkeys(reading.begin(4), 0))
+        reading.reader.report({TopicPartition("elsewhere", 3): 7})
+        reading.poll()
 
     def test_a_log_that_runs_answers(self, log: EventLog) -> None:
         log.ping()
