@@ -28,6 +28,8 @@ _OF_THE_RUN = ("WATCHKEEPER_TEST_", "WATCHKEEPER_REQUIRE_REAL")
 _ENVIRONMENT: Mapping[str, str] = dict(os.environ)  # noqa: TID251 - the edge of the test run
 _SERVERS = pytest.StashKey[dict[str, str]]()
 
+TakeAway = Callable[[], None]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SERVERS] = {}
@@ -148,6 +150,26 @@ def database(database_url: str) -> Iterator[Database]:
     found = Database(open_engine(database_url))
     yield found
     found.close()
+
+
+@pytest.fixture
+def take_away(database: Database, database_url: str, request: pytest.FixtureRequest) -> TakeAway:
+    """What makes the database of `database` go away for good, for real."""
+
+    def from_disk() -> None:
+        database.close()
+        path = Path(sa.make_url(database_url).database or "")
+        path.unlink()
+        path.mkdir()
+
+    def from_server() -> None:
+        server = open_engine(request.getfixturevalue("postgres_url"))
+        name = sa.make_url(database_url).database
+        with server.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        server.dispose()
+
+    return from_disk if database_url.startswith("sqlite") else from_server
 
 
 @pytest.fixture
