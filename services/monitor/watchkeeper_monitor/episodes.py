@@ -115,15 +115,17 @@ class Turn:
 def is_recovered(point: Point, rule: Rule) -> bool:
     """Return whether one window counts towards the end of a breach.
 
-    A window with no data, too little data or an error never does: silence is not health.
+    It does when its value is inside the clear limit (left out: the breach limit). A value
+    still past the limit does not, even where the evidence was too thin for a breach; nor
+    does a window with no data, too little data or an error: silence is not health.
     """
     if point.state not in _HEALTHY:
         return False
-    if rule.clear is None:
+    limit = rule.breach if rule.clear is None else rule.clear.limit
+    if limit is None:
         return True
     if point.value is None:
         return False
-    limit = rule.clear.limit
     return point.value > limit if rule.below else point.value < limit
 
 

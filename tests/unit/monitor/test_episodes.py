@@ -28,6 +28,7 @@ STATES = {
     "-": State.NO_DATA,
     "e": State.ERROR,
 }
+VALUES = {"o": 0.1, "w": 0.2}
 
 
 def day(number: int) -> datetime:
@@ -35,7 +36,7 @@ def day(number: int) -> datetime:
 
 
 def series(states: str, values: list[float] | None = None) -> list[Point]:
-    measured = values or [0.5] * len(states)
+    measured = values or [VALUES.get(letter, 0.5) for letter in states]
     return [
         Point(day(index), STATES[letter], measured[index]) for index, letter in enumerate(states)
     ]
@@ -103,6 +104,10 @@ def test_a_clear_limit_looks_at_the_other_side_where_small_is_bad() -> None:
     assert stretches("Boo", one, [0.7, 0.82, 0.9]) == [Stretch(day(0), day(2))]
 
 
+def test_a_value_past_the_limit_with_thin_evidence_does_not_clear() -> None:
+    assert stretches("Bw", rule(), [0.5, 0.3]) == [Stretch(day(0))]
+
+
 def test_silence_breaks_the_run_that_clears() -> None:
     one = rule(clear=Clear(limit=0.2, count=2))
     values = [0.3, 0.1, 0.1, 0.1, 0.1]
@@ -111,7 +116,7 @@ def test_silence_breaks_the_run_that_clears() -> None:
 
 
 def test_folding_on_from_a_known_point_gives_what_folding_all_gives() -> None:
-    one = rule("2 of 3", Clear(limit=0.6, count=2))
+    one = rule("2 of 3", Clear(limit=0.2, count=2))
     whole = series("BoBoBooBBoo")
     for start in range(1, len(whole)):
         before = fold(whole[:start], one)

@@ -1,0 +1,198 @@
+"""Which windows of a system must be judged now.
+
+changed panes ─► the windows over them ─► not those judged a moment ago
+provisional windows that have settled meanwhile
+windows in which nothing came, after one in which something did
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.store import panes, windows
+from watchkeeper_monitor.store.panes import DirtyPane
+from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_monitor.tide import Tide
+from watchkeeper_monitor.windows import (
+    DEFAULT_WINDOW,
+    EPOCH,
+    Span,
+    empty_after,
+    settled,
+    windows_over,
+)
+from watchkeeper_shared.db.registry import Applied
+from watchkeeper_shared.specs import OversightPolicy, WindowSpec
+
+MOST_PANES = 5_000
+MOST_EMPTY = 7
+"""After a window with predictions so many without are judged; silence is told, not for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One window to judge under one policy (None: the default window, without rules)."""
+
+    scope: Scope
+    window: Span
+    policy: Applied[OversightPolicy] | None = field(compare=False)
+
+    @property
+    def spec(self) -> WindowSpec:
+        """How its windows are cut."""
+        return DEFAULT_WINDOW if self.policy is None else self.policy.spec.window
+
+
+@dataclass(slots=True)
+class Agenda:
+    """What is to do.
+
+    Parameters
+    ----------
+    tasks
+        In window order for each scope, at most as many as were asked for.
+    covered
+        Changed panes of which every window is among the tasks.
+    more
+        There is more than was asked for.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    covered: list[DirtyPane] = field(default_factory=list)
+    more: bool = False
+
+
+class Planner:
+    """Makes the agenda of one system from one snapshot of the database.
+
+    Parameters
+    ----------
+    policies
+        Those that name the system.
+    tide, now
+        How far event time is, and the present instant.
+    rejudge_interval
+        A window judged within this time waits.
+    """
+
+    def __init__(
+        self,
+        c: sa.Connection,
+        system: str,
+        policies: Sequence[Applied[OversightPolicy]],
+        tide: Tide,
+        now: datetime,
+        rejudge_interval: timedelta,
+    ) -> None:
+        self._c = c
+        self._system = system
+        self._policies = {one.name: one for one in policies}
+        self._tide = tide
+        self._now = now
+        self._rejudge_interval = rejudge_interval
+
+    def agenda(self, limit: int) -> Agenda:
+        """Return at most `limit` windows to judge."""
+        dirty = panes.dirty(self._c, self._system, MOST_PANES)
+        over = {pane: self._over(pane) for pane in dirty}
+        changed = {task for tasks in over.values() for task in tasks}
+        ready = self._rested(changed) | self._settling()
+        ready |= self._silent_between(ready) | self._silent_since()
+        ordered = sorted(
+            ready, key=lambda task: (task.window, task.scope.policy, task.scope.version)
+        )
+        chosen = ordered[:limit]
+        held = changed - set(chosen)
+        covered = [pane for pane, tasks in over.items() if held.isdisjoint(tasks)]
+        return Agenda(chosen, covered, more=len(ordered) > limit)
+
+    def _choices(self) -> Iterable[tuple[str, Applied[OversightPolicy] | None]]:
+        return self._policies.items() or [("", None)]
+
+    def _over(self, pane: DirtyPane) -> list[Task]:
+        found = []
+        for name, policy in self._choices():
+            spec = DEFAULT_WINDOW if policy is None else policy.spec.window
+            scope = Scope(name, self._system, pane.version)
+            found += [Task(scope, window, policy) for window in windows_over(pane.pane, spec)]
+        return found
+
+    def _rested(self, tasks: Iterable[Task]) -> set[Task]:
+        """Leave out what was judged a moment ago: it will still be changed next time."""
+        by_scope: defaultdict[Scope, list[Task]] = defaultdict(list)
+        for task in tasks:
+            by_scope[task.scope].append(task)
+        recent = self._now - self._rejudge_interval
+        found = set()
+        for scope, mine in by_scope.items():
+            judged = windows.judged_since(self._c, scope, recent)
+            found |= {task for task in mine if task.window.start not in judged}
+        return found
+
+    def _settling(self) -> set[Task]:
+        found = set()
+        for scope, judged in windows.provisional(self._c, self._system):
+            policy = self._policies.get(scope.policy)
+            if policy is None and scope.policy:
+                continue  # the policy is gone, and its windows stay as they were
+            task = Task(scope, judged.window, policy)
+            if self._is_settled(task):
+                found.add(task)
+        return found
+
+    def _is_settled(self, task: Task) -> bool:
+        tide = self._tide
+        return settled(task.window, tide.watermark, task.spec.lateness_delta, idle=tide.idle)
+
+    def _silent_between(self, tasks: Iterable[Task]) -> set[Task]:
+        """Return the empty windows between each of these and the last one with predictions."""
+        found: set[Task] = set()
+        last: dict[Scope, Span] = {}
+        for task in sorted(tasks, key=lambda task: task.window):
+            before = last.get(task.scope)
+            if before is None:
+                judged = windows.newest_with_rows(self._c, task.scope, task.window.start)
+                before = None if judged is None else judged.window
+            if before is not None:
+                gap = empty_after(before, task.spec, task.window.end, MOST_EMPTY + 1)
+                empty = [window for window in gap if window < task.window][:MOST_EMPTY]
+                found |= self._unjudged(task, empty)
+            last[task.scope] = task.window
+        return found
+
+    def _silent_since(self) -> set[Task]:
+        """Return the windows that began after the last record came and are over by now.
+
+        Measured by the wall clock: when a past stream is replayed, the years since then are
+        no silence that anybody watched.
+        """
+        found: set[Task] = set()
+        for version in windows.versions(self._c, self._system):
+            for name, policy in self._choices():
+                scope = Scope(name, self._system, version)
+                newest = windows.newest_with_rows(self._c, scope)
+                if newest is not None:
+                    found |= self._silent_after(Task(scope, newest.window, policy))
+        return found
+
+    def _silent_after(self, newest: Task) -> set[Task]:
+        spec = newest.spec
+        step, size = spec.step_delta, spec.size_delta
+        arrival = EPOCH + (self._tide.last_arrival - EPOCH) // step * step
+        start = max(newest.window.start, arrival)
+        until = self._now - spec.lateness_delta
+        empty = empty_after(Span(start, start + size), spec, until, MOST_EMPTY)
+        # A sliding window that reaches back to the last record is not silent.
+        silent = [window for window in empty if window.start >= self._tide.last_arrival]
+        return self._unjudged(newest, silent)
+
+    def _unjudged(self, like: Task, spans: Sequence[Span]) -> set[Task]:
+        if not spans:
+            return set()
+        known = windows.starts(self._c, like.scope, spans)
+        return {Task(like.scope, span, like.policy) for span in spans if span.start not in known}

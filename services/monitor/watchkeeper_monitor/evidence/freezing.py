@@ -1,0 +1,82 @@
+"""Freeze the rows behind a breach, in the transaction that opens it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from watchkeeper_monitor import samples
+from watchkeeper_monitor.store import evidence, labels, panes
+from watchkeeper_monitor.store.evidence import EvidenceState, Frozen
+from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_monitor.windows import Span
+from watchkeeper_shared.db.types import to_micros
+
+MOST_ROWS = 5_000
+"""How many rows a report is made of at most."""
+
+
+def freeze(
+    c: sa.Connection, scope: Scope, window: Span, revision: int, current: str, now: datetime
+) -> str | None:
+    """Keep the sample of a window as it is now; return the id of the evidence.
+
+    All breaches of one window share it: the id is made of the system, the version, the
+    window, its revision and the reference. None where the window has no rows to keep.
+
+    Parameters
+    ----------
+    current
+        The key of the grid that predictions are counted on now.
+    """
+    profiles = panes.in_window(c, scope.system, scope.version, window)
+    reference = panes.counted_on(profiles, current)
+    the_id = evidence_id(scope, window, revision, reference)
+    if evidence.exists(c, the_id):
+        return the_id
+    stored = panes.samples_in_window(c, scope.system, scope.version, reference, window)
+    if not stored:
+        return None
+    sample = samples.smallest([samples.from_bytes(one) for one in stored], MOST_ROWS)
+    data = samples.to_bytes(_labelled(c, scope.system, sample))
+    frozen = Frozen(
+        id=the_id,
+        system=scope.system,
+        version=scope.version,
+        window=window,
+        revision=revision,
+        reference=reference,
+        sample=data,
+        sample_hash=hashlib.sha256(data).hexdigest(),
+        sample_rows=sample.num_rows,
+        window_rows=sum(one.rows for one in profiles if one.reference == reference),
+    )
+    evidence.put(c, frozen, EvidenceState.PENDING, "the report is being made", now)
+    return the_id
+
+
+def _labelled(c: sa.Connection, system: str, sample: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows without their keys and with their labels, where any is known."""
+    hashes = sample.column(samples.KEY).to_numpy()
+    known = labels.of_rows(c, system, hashes)
+    rows = sample.drop_columns([samples.KEY])
+    if not known:
+        return rows
+    column = pa.array([known.get(one) for one in hashes.tolist()], pa.string())
+    return rows.append_column("label", column)
+
+
+def evidence_id(scope: Scope, window: Span, revision: int, reference: str) -> str:
+    """Return the id of a window's evidence: the same whoever freezes it."""
+    parts = (
+        scope.system,
+        scope.version,
+        str(to_micros(window.start)),
+        str(to_micros(window.end)),
+        str(revision),
+        reference,
+    )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

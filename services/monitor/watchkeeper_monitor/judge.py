@@ -1,0 +1,162 @@
+"""The judge: join late labels, measure changed windows, tell people about breaches.
+
+Of several monitor processes one judges a system at a time. The lease is renewed inside the
+transaction that writes, so a judge that lost it cannot commit.
+
+join ─► agenda ─► judge_window … ─► tell          (each arrow: one bounded transaction)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor import joining
+from watchkeeper_monitor.agenda import Agenda, Planner, Task
+from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.measuring import judge_window
+from watchkeeper_monitor.meters import Meters
+from watchkeeper_monitor.settings import Pace
+from watchkeeper_monitor.store import counting, labels, panes
+from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_monitor.telling import Teller
+from watchkeeper_monitor.tide import Lag, Tide, tide
+from watchkeeper_monitor.windows import Status, settled
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db import leases
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.specs import AISystem
+from watchkeeper_shared.topics import PREDICTIONS
+
+WINDOWS_AT_ONCE = 32
+"""How many windows one transaction judges; others wait for the database that long."""
+
+
+class Judge:
+    """Judges every system that it can get the lease of. One thread.
+
+    Parameters
+    ----------
+    database, registry, baselines, clock
+        Where state is, what is applied, on which grids, and how time passes.
+    holder
+        Who holds the leases.
+    pace, meters
+        How often, and what is told about it.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all are collaborators, wired once
+        self,
+        database: Database,
+        registry: Registry,
+        baselines: Baselines,
+        clock: Clock,
+        holder: str,
+        pace: Pace,
+        meters: Meters,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._baselines = baselines
+        self._clock = clock
+        self._holder = holder
+        self._pace = pace
+        self._meters = meters
+        self._joined_at: dict[str, int] = {}
+
+    def step(self, lag: Lag) -> bool:
+        """Do a bounded piece for every system; return whether more is waiting.
+
+        Raises
+        ------
+        StoreUnavailable, LogUnavailable
+            Nothing of the piece under way happened.
+        """
+        more = False
+        for system, spec in self._registry.systems().items():
+            more |= self._join(system, spec)
+            more |= self._judge(system, spec, lag)
+        return more
+
+    def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:
+        return leases.take(c, f"judge/{system}", self._holder, now, self._pace.lease_ttl)
+
+    def _join(self, system: str, spec: AISystem) -> bool:
+        """Join waiting labels, if anything came since there was nothing to join."""
+        with self._database.read() as c:
+            seen = counting.rows_seen(c, system)
+            if self._joined_at.get(system) == seen:
+                return False
+            some = bool(labels.joined(c, system, 1))
+            stale = labels.has_older(c, system, self._oldest_label())
+        if not some and not stale:
+            return self._note_waiting(system, seen)
+        with self._database.transaction() as c:
+            if not self._holds_lease(c, system, self._clock.now()):
+                return False
+            given_up = labels.give_up(c, system, self._oldest_label())
+            counting.count(c, {(system, "label_unknown"): given_up} if given_up else {})
+            joined = joining.join(c, system, spec, self._baselines)
+        self._meters.labels_joined.inc(joined)
+        return True
+
+    def _oldest_label(self) -> datetime:
+        return self._clock.now() - self._pace.label_patience
+
+    def _note_waiting(self, system: str, seen: int) -> bool:
+        with self._database.transaction() as c:
+            if self._holds_lease(c, system, self._clock.now()):
+                counting.put(c, system, "labels_waiting", labels.waiting(c, system))
+        self._joined_at[system] = seen
+        return False
+
+    def _judge(self, system: str, spec: AISystem, lag: Lag) -> bool:
+        now = self._clock.now()
+        with self._database.read() as c:
+            partitions = counting.progress_of(c, system, PREDICTIONS.name)
+            found = tide(partitions, now, self._pace.idle_timeout, lag)
+            if found is None:
+                return False
+            policies = self._registry.policies_for(system)
+            planner = Planner(c, system, policies, found, now, self._pace.rejudge_interval)
+            agenda = planner.agenda(WINDOWS_AT_ONCE)
+        if not agenda.tasks and not agenda.covered:
+            return False
+        with self._database.transaction() as c:
+            if not self._holds_lease(c, system, now):
+                return False
+            self._work_off(c, system, spec, agenda, found)
+        return agenda.more
+
+    def _work_off(
+        self, c: sa.Connection, system: str, spec: AISystem, agenda: Agenda, found: Tide
+    ) -> None:
+        now = self._clock.now()
+        since: dict[Scope, Task] = {}
+        for task in agenda.tasks:
+            if self._judge_window(c, task, spec, found, now):
+                since.setdefault(task.scope, task)
+        for scope, first in since.items():
+            if first.policy is None:
+                continue
+            teller = Teller(scope, first.policy, spec, self._baselines, now)
+            for kind, count in teller.tell(c, first.window.start).items():
+                self._meters.breach_events.labels(kind).inc(count)
+        panes.judged(c, system, agenda.covered)
+
+    def _judge_window(
+        self, c: sa.Connection, task: Task, spec: AISystem, found: Tide, now: datetime
+    ) -> bool:
+        """Judge one window; return whether breaches must be looked at again."""
+        started = self._clock.monotonic()
+        is_settled = settled(
+            task.window, found.watermark, task.spec.lateness_delta, idle=found.idle
+        )
+        judged = judge_window(c, task, spec, self._baselines, now, is_settled=is_settled)
+        self._meters.evaluation_seconds.observe(self._clock.monotonic() - started)
+        if judged is None:
+            return False
+        self._meters.windows.labels(judged.status.value).inc()
+        return judged.status is not Status.PROVISIONAL

@@ -1,0 +1,81 @@
+"""What was read from one partition and is not yet in the database."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+from watchkeeper_shared.db.positions import Claim
+from watchkeeper_shared.eventlog.port import Record
+from watchkeeper_shared.events.rows import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A record that could be read: its good rows, and the refused ones by code."""
+
+    system: str
+    kind: Kind
+    batch: pa.RecordBatch
+    refused: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be read, and why; for people, with its original bytes."""
+
+    record: Record
+    code: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Pending:
+    """Everything between the stored position of a partition and where reading is.
+
+    Dropping it loses nothing: the next owner reads the same records again.
+
+    Parameters
+    ----------
+    claim
+        The right to write this partition's state, and the stored position.
+    next_offset
+        Where reading is.
+    """
+
+    claim: Claim
+    next_offset: int
+    batches: defaultdict[tuple[str, Kind], list[pa.RecordBatch]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    tallies: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dead: list[DeadLetter] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+    newest: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to flush."""
+        return self.next_offset == self.claim.next_offset
+
+    def take(self, record: Record, content: Reading | DeadLetter) -> None:
+        """Add what one record held."""
+        self.next_offset = record.offset + 1
+        self.size += len(record.value)
+        self.newest = record.timestamp
+        if isinstance(content, DeadLetter):
+            self.dead.append(content)
+            return
+        if content.batch.num_rows:
+            self.batches[content.system, content.kind].append(content.batch)
+            self.rows += content.batch.num_rows
+        for code, count in content.refused.items():
+            self.tallies[content.system, f"rejected_{code}"] += count
+
+    def flushed(self, claim: Claim) -> Pending:
+        """Return what is pending after a flush: nothing."""
+        return Pending(claim=claim, next_offset=claim.next_offset)

@@ -1,0 +1,1 @@
+"""The monitor's tables: every statement that reads or writes them is in this package."""

@@ -1,0 +1,121 @@
+"""What people were told about breaches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.episodes import Episode, EpisodeState, Turn, TurnKind
+from watchkeeper_monitor.judging import Series
+from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_shared.db.tables import episodes
+from watchkeeper_shared.db.types import to_micros
+from watchkeeper_shared.states import State
+
+_STATE_AFTER = {
+    TurnKind.OPENED: EpisodeState.OPEN,
+    TurnKind.UPDATED: EpisodeState.OPEN,
+    TurnKind.CLEARED: EpisodeState.CLEARED,
+    TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
+}
+
+
+def episode_id(scope: Scope, series: Series, opened: datetime, generation: int) -> str:
+    """Return the id of a breach: the same whoever judges, and however often."""
+    parts = (
+        scope.policy,
+        scope.system,
+        scope.version,
+        series.rule,
+        series.metric,
+        series.column,
+        series.segment,
+        str(to_micros(opened)),
+        str(generation),
+    )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def reaching(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list[Episode]]:
+    """Return the episodes that reach past an instant, by series, in order of opening."""
+    rows = c.execute(
+        sa.select(episodes)
+        .where(
+            episodes.c.policy == scope.policy,
+            episodes.c.system == scope.system,
+            episodes.c.version == scope.version,
+            sa.or_(episodes.c.cleared_window.is_(None), episodes.c.cleared_window >= since),
+        )
+        .order_by(episodes.c.opened_window, episodes.c.generation)
+    )
+    found: defaultdict[Series, list[Episode]] = defaultdict(list)
+    for row in rows:
+        found[Series(row.rule, row.metric, row.column, row.segment)].append(_episode(row))
+    return found
+
+
+def _episode(row: sa.Row[Any]) -> Episode:
+    return Episode(
+        id=row.id,
+        opened=row.opened_window,
+        cleared=row.cleared_window,
+        state=EpisodeState(row.state),
+        generation=row.generation,
+        told_window=row.told_window,
+        told_state=State(row.told_state),
+        told_value=row.told_value,
+    )
+
+
+def store(
+    c: sa.Connection, scope: Scope, series: Series, turn: Turn, evidence: str | None, now: datetime
+) -> str:
+    """Store one turn; return the id of its episode."""
+    the_id = episode_id(scope, series, turn.opened, turn.generation)
+    if turn.episode is not None:
+        the_id = turn.episode.id
+    told: dict[str, object] = {"updated_at": now, "state": _STATE_AFTER[turn.kind].value}
+    if turn.point is not None:
+        told |= {
+            "told_window": turn.point.window,
+            "told_state": turn.point.state.value,
+            "told_value": turn.point.value,
+        }
+    if turn.kind is TurnKind.CLEARED and turn.point is not None:
+        told["cleared_window"] = turn.point.window
+    if turn.kind is TurnKind.OPENED:
+        identity = _identity(scope, series, turn)
+        c.execute(
+            sa.insert(episodes).values(
+                identity | told | {"id": the_id, "evidence": evidence, "opened_at": now}
+            )
+        )
+    else:
+        c.execute(sa.update(episodes).where(episodes.c.id == the_id).values(told))
+    return the_id
+
+
+def evidence_of(c: sa.Connection, the_id: str) -> str | None:
+    """Return the evidence that was frozen when an episode opened."""
+    query = sa.select(episodes.c.evidence).where(episodes.c.id == the_id)
+    found: str | None = c.execute(query).scalar_one_or_none()
+    return found
+
+
+def _identity(scope: Scope, series: Series, turn: Turn) -> dict[str, object]:
+    return {
+        "policy": scope.policy,
+        "system": scope.system,
+        "version": scope.version,
+        "rule": series.rule,
+        "metric": series.metric,
+        "column": series.column,
+        "segment": series.segment,
+        "opened_window": turn.opened,
+        "cleared_window": None,
+        "generation": turn.generation,
+    }

@@ -1,0 +1,192 @@
+"""Every number that was measured, with the limits it was held against and what they said."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.episodes import Point
+from watchkeeper_monitor.judging import Measurement, Series
+from watchkeeper_monitor.store.windows import Judged, Scope
+from watchkeeper_monitor.windows import Span, Status
+from watchkeeper_shared.db.tables import measurements
+from watchkeeper_shared.states import State
+
+_STANDING = (
+    measurements.c.current.is_(True),
+    measurements.c.status.in_((Status.FINAL.value, Status.AMENDED.value)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A measurement of a settled window, as stored."""
+
+    window: Span
+    revision: int
+    status: Status
+    measurement: Measurement
+
+
+def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        measurements.c.policy == scope.policy,
+        measurements.c.system == scope.system,
+        measurements.c.version == scope.version,
+    )
+
+
+def replace(
+    c: sa.Connection,
+    scope: Scope,
+    policy_hash: str,
+    judged: Judged,
+    found: Sequence[Measurement],
+) -> None:
+    """Make these the current measurements of a window.
+
+    Numbers of the same revision are provisional ones and go; those of an older revision
+    were final once, and stay beside the new ones.
+    """
+    same_window = (*_of(scope), measurements.c.window_start == judged.window.start)
+    is_current = measurements.c.current.is_(True)
+    c.execute(
+        sa.delete(measurements).where(
+            *same_window, is_current, measurements.c.revision == judged.revision
+        )
+    )
+    c.execute(sa.update(measurements).where(*same_window, is_current).values(current=False))
+    if found:
+        fixed = _fixed(scope, policy_hash, judged)
+        c.execute(sa.insert(measurements), [fixed | _values(one) for one in found])
+
+
+def settle(c: sa.Connection, scope: Scope, judged: Judged) -> None:
+    """Note that the current numbers of a window are no longer provisional."""
+    c.execute(
+        sa.update(measurements)
+        .where(
+            *_of(scope),
+            measurements.c.window_start == judged.window.start,
+            measurements.c.current.is_(True),
+        )
+        .values(status=judged.status.value)
+    )
+
+
+def _fixed(scope: Scope, policy_hash: str, judged: Judged) -> dict[str, object]:
+    return {
+        "system": scope.system,
+        "version": scope.version,
+        "policy": scope.policy,
+        "policy_hash": policy_hash,
+        "window_start": judged.window.start,
+        "window_end": judged.window.end,
+        "revision": judged.revision,
+        "current": True,
+        "status": judged.status.value,
+        "computed_at": judged.judged_at,
+    }
+
+
+def _values(one: Measurement) -> dict[str, object]:
+    return {
+        "rule": one.series.rule,
+        "metric": one.series.metric,
+        "column": one.series.column,
+        "segment": one.series.segment,
+        "value": one.value,
+        "low": one.low,
+        "high": one.high,
+        "n": one.n,
+        "reference": one.reference,
+        "reference_n": one.reference_n,
+        "warn": one.warn,
+        "breach": one.breach,
+        "state": one.state.value,
+        "reason": one.reason,
+    }
+
+
+def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list[Point]]:
+    """Return what rules say about settled windows from `since` on, by series, in window order."""
+    rows = c.execute(
+        sa.select(
+            measurements.c.rule,
+            measurements.c.metric,
+            measurements.c.column,
+            measurements.c.segment,
+            measurements.c.window_start,
+            measurements.c.state,
+            measurements.c.value,
+        )
+        .where(
+            *_of(scope),
+            measurements.c.window_start >= since,
+            *_STANDING,
+            measurements.c.rule != "",
+        )
+        .order_by(measurements.c.window_start)
+    )
+    found: defaultdict[Series, list[Point]] = defaultdict(list)
+    for rule, metric, column, segment, start, state, value in rows:
+        found[Series(rule, metric, column, segment)].append(Point(start, State(state), value))
+    return found
+
+
+def standing(
+    c: sa.Connection, scope: Scope, series: Series, start: datetime | None
+) -> Settled | None:
+    """Return one series' measurement of a settled window; of the newest one without `start`."""
+    query = sa.select(measurements).where(
+        *_of(scope),
+        measurements.c.rule == series.rule,
+        measurements.c.metric == series.metric,
+        measurements.c.column == series.column,
+        measurements.c.segment == series.segment,
+        *_STANDING,
+    )
+    if start is not None:
+        query = query.where(measurements.c.window_start == start)
+    newest = query.order_by(measurements.c.window_start.desc()).limit(1)
+    row = c.execute(newest).one_or_none()
+    return None if row is None else _settled(row)
+
+
+def earlier_starts(c: sa.Connection, scope: Scope, before: datetime, count: int) -> list[datetime]:
+    """Return the starts of the last `count` settled windows before an instant, oldest first."""
+    query = (
+        sa.select(measurements.c.window_start)
+        .where(
+            *_of(scope),
+            measurements.c.window_start < before,
+            *_STANDING,
+        )
+        .distinct()
+        .order_by(measurements.c.window_start.desc())
+        .limit(count)
+    )
+    return sorted(c.execute(query).scalars()) if count else []
+
+
+def _settled(row: sa.Row[Any]) -> Settled:
+    measurement = Measurement(
+        series=Series(row.rule, row.metric, row.column, row.segment),
+        value=row.value,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        reference=row.reference,
+        reference_n=row.reference_n,
+        warn=row.warn,
+        breach=row.breach,
+        state=State(row.state),
+        reason=row.reason,
+    )
+    window = Span(row.window_start, row.window_end)
+    return Settled(window, row.revision, Status(row.status), measurement)

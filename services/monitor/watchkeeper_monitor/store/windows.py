@@ -1,0 +1,135 @@
+"""What was judged: windows with their status and revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.windows import Span, Status
+from watchkeeper_shared.db.tables import panes, windows
+from watchkeeper_shared.db.upsert import insert
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose windows: one version of a system, under one policy ("" where there is none)."""
+
+    policy: str
+    system: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A window as it was judged last.
+
+    Parameters
+    ----------
+    revision
+        1 until the window is final; each amendment adds one.
+    rows
+        Predictions in it.
+    content
+        SHA-256 of what was judged; the same content need not be measured again.
+    """
+
+    window: Span
+    revision: int
+    status: Status
+    rows: int
+    content: str
+    judged_at: datetime
+
+
+def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        windows.c.policy == scope.policy,
+        windows.c.system == scope.system,
+        windows.c.version == scope.version,
+    )
+
+
+def _judged(row: sa.Row[Any]) -> Judged:
+    return Judged(
+        window=Span(row.start, row.end),
+        revision=row.revision,
+        status=Status(row.status),
+        rows=row.rows,
+        content=row.content,
+        judged_at=row.judged_at,
+    )
+
+
+def get(c: sa.Connection, scope: Scope, window: Span) -> Judged | None:
+    """Return the window that starts there, if one was ever judged."""
+    query = sa.select(windows).where(*_of(scope), windows.c.start == window.start)
+    row = c.execute(query).one_or_none()
+    return None if row is None else _judged(row)
+
+
+def provisional(c: sa.Connection, system: str) -> list[tuple[Scope, Judged]]:
+    """Return the windows of a system that wait to become final, oldest first."""
+    rows = c.execute(
+        sa.select(windows)
+        .where(windows.c.system == system, windows.c.status == Status.PROVISIONAL.value)
+        .order_by(windows.c.start)
+    )
+    return [(Scope(row.policy, row.system, row.version), _judged(row)) for row in rows]
+
+
+def newest_with_rows(
+    c: sa.Connection, scope: Scope, before: datetime | None = None
+) -> Judged | None:
+    """Return the newest window that has predictions, of all or of those before an instant."""
+    query = sa.select(windows).where(*_of(scope), windows.c.rows > 0)
+    if before is not None:
+        query = query.where(windows.c.start < before)
+    row = c.execute(query.order_by(windows.c.start.desc()).limit(1)).one_or_none()
+    return None if row is None else _judged(row)
+
+
+def starts(c: sa.Connection, scope: Scope, among: Iterable[Span]) -> frozenset[datetime]:
+    """Return which of these windows were judged already, by their starts."""
+    wanted = [window.start for window in among]
+    query = sa.select(windows.c.start).where(*_of(scope), windows.c.start.in_(wanted))
+    return frozenset(c.execute(query).scalars())
+
+
+def judged_since(c: sa.Connection, scope: Scope, instant: datetime) -> frozenset[datetime]:
+    """Return the starts of windows that were judged after an instant."""
+    query = sa.select(windows.c.start).where(*_of(scope), windows.c.judged_at > instant)
+    return frozenset(c.execute(query).scalars())
+
+
+def put(c: sa.Connection, scope: Scope, judged: Judged) -> None:
+    """Store what was judged; a window of another size at the same start gives way."""
+    values = {
+        "policy": scope.policy,
+        "system": scope.system,
+        "version": scope.version,
+        "start": judged.window.start,
+        "end": judged.window.end,
+        "revision": judged.revision,
+        "status": judged.status.value,
+        "rows": judged.rows,
+        "content": judged.content,
+        "judged_at": judged.judged_at,
+    }
+    fresh = insert(c, windows).values(values)
+    keys = {column.name for column in windows.primary_key.columns}
+    c.execute(
+        fresh.on_conflict_do_update(
+            index_elements=list(windows.primary_key.columns),
+            set_={name: fresh.excluded[name] for name in values if name not in keys},
+        )
+    )
+
+
+def versions(c: sa.Connection, system: str) -> list[str]:
+    """Return the versions of a system that ever had a prediction."""
+    query = sa.select(panes.c.version).where(panes.c.system == system).distinct()
+    return sorted(c.execute(query).scalars())

@@ -1,0 +1,176 @@
+"""Everything the monitor is made of, put together in one place.
+
+log ─► Worker (Partitions ─► intake ─► Flusher; Judge) ─► database ─► Relay ─► log
+                                                            └─► Desk ─► report of evidence
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry
+
+from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.evidence.desk import Desk
+from watchkeeper_monitor.flushing import OWNER, Flusher
+from watchkeeper_monitor.judge import Judge
+from watchkeeper_monitor.meters import Meters
+from watchkeeper_monitor.partitions import CONSUMER, Partitions
+from watchkeeper_monitor.settings import EvidenceSettings, Pace
+from watchkeeper_monitor.worker import Worker
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.relay import Relay
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.eventlog.port import EventLog
+from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.topics import LABELS, PREDICTIONS
+
+_POLL = timedelta(milliseconds=200)
+_TURN = timedelta(seconds=120)
+"""A healthy turn may wait for the database; PostgreSQL and SQLite give up after 30 seconds."""
+
+
+class Monitor:
+    """The monitor of one process: three threads, or none where a test turns it by hand.
+
+    Parameters
+    ----------
+    worker, relay, desk
+        What turns.
+    health
+        Watches the turns.
+    """
+
+    def __init__(self, worker: Worker, relay: Relay, desk: Desk | None, health: Health) -> None:
+        self._worker = worker
+        self._relay = relay
+        self._desk = desk
+        self._health = health
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.failure: BaseException | None = None
+
+    def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Begin to turn, in threads of our own.
+
+        Parameters
+        ----------
+        on_failure
+            Called when a thread ended by a bug; `failure` then holds it.
+        """
+        turns = {"monitor": self._turn, "monitor-relay": self._send}
+        if self._desk is not None:
+            turns["monitor-evidence"] = self._report
+        for name, turn in turns.items():
+            beat = self._health.loop(name, _TURN)
+            thread = threading.Thread(
+                target=self._guarded, args=(turn, beat, on_failure), name=name, daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def _guarded(
+        self,
+        turn: Callable[[Callable[[], None]], None],
+        beat: Callable[[], None],
+        on_failure: Callable[[], None],
+    ) -> None:
+        try:
+            turn(beat)
+        except BaseException as error:
+            self.failure = error
+            self._stop.set()
+            on_failure()
+            raise
+
+    def _turn(self, beat: Callable[[], None]) -> None:
+        while not self._stop.is_set():
+            beat()
+            self._worker.step(_POLL)
+        self._worker.finish()
+
+    def _send(self, beat: Callable[[], None]) -> None:
+        self._relay.run(self._stop, beat)
+
+    def _report(self, beat: Callable[[], None]) -> None:
+        if self._desk is not None:
+            self._desk.run(self._stop, beat)
+
+    def stop(self) -> None:
+        """Store what was read, leave the group, and wait for the threads. Idempotent."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+            self._health.ended(thread.name)
+        self._threads.clear()
+        self._worker.close()
+        if self._desk is not None:
+            self._desk.close()
+
+    def step(self, timeout: timedelta = timedelta(0)) -> bool:
+        """Turn the worker once by hand; return whether there was work."""
+        return self._worker.step(timeout)
+
+    def run_until_idle(self, deadline: timedelta, clock: Clock) -> bool:
+        """Turn by hand until everything in the log is read, stored, judged and sent.
+
+        Returns
+        -------
+        bool
+            False if the deadline passed first, by `clock`.
+        """
+        end = clock.monotonic() + deadline.total_seconds()
+        while clock.monotonic() < end:
+            if self._worker.step(timedelta(milliseconds=20)):
+                self._worker.settle()
+            elif self._worker.settle() and not self._relay.step():
+                return True
+        return False
+
+
+def build(  # noqa: PLR0913 - one argument per thing that a process has once
+    *,
+    log: EventLog,
+    database: Database,
+    clock: Clock,
+    health: Health,
+    metrics: CollectorRegistry,
+    pace: Pace,
+    evidence: EvidenceSettings,
+    owner: str | None = None,
+) -> Monitor:
+    """Put a monitor together; nothing turns yet.
+
+    Parameters
+    ----------
+    owner
+        Who claims partitions and leases; unique among all processes.
+    """
+    name = owner or f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    meters = Meters(metrics)
+    # What ingest took is known here too: applied objects are asked for before each batch.
+    registry = Registry(database, clock, max_age=timedelta(0))
+    baselines = Baselines(registry)
+
+    def join() -> Partitions:
+        reader = log.reader(CONSUMER, [PREDICTIONS.name, LABELS.name])
+        return Partitions(reader, database, clock, name, meters)
+
+    worker = Worker(
+        join,
+        database,
+        registry,
+        clock,
+        Flusher(registry, baselines, pace.sample_rows),
+        Judge(database, registry, baselines, clock, name, pace, meters),
+        pace,
+        meters,
+    )
+    desk = Desk(database, Registry(database, clock), clock, evidence, meters)
+    return Monitor(worker, Relay(database, log.writer(), OWNER, clock), desk, health)

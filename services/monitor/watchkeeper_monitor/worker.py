@@ -1,0 +1,228 @@
+"""One turn of the monitor: poll → fold → flush when due → judge when due.
+
+The loop is the only place that catches errors by branch. *Again* (the log or the database
+is away): pause, keep polling so that the group keeps us, try later; nothing is lost, because
+positions move only with the state. *Never* (fenced): drop what was read. Anything else is a
+bug and stops the process.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from watchkeeper_monitor import intake
+from watchkeeper_monitor.flushing import Flushed, Flusher
+from watchkeeper_monitor.judge import Judge
+from watchkeeper_monitor.meters import Meters
+from watchkeeper_monitor.partitions import Partitions
+from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.settings import Pace
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import (
+    Conflict,
+    Fenced,
+    LogUnavailable,
+    RetryableError,
+    StoreUnavailable,
+)
+from watchkeeper_shared.eventlog.port import Poll, Record
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 3
+_FIRST_PAUSE = 0.1
+
+
+class Worker:
+    """Reads, stores and judges. One thread.
+
+    Parameters
+    ----------
+    partitions
+        Joins the group: called at the start, and again after the log was away.
+    database, registry, clock
+        Where state is, what is applied, and how time passes.
+    flusher, judge
+        The two things that write.
+    pace, meters
+        How often, and what is told about it.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all are collaborators, wired once
+        self,
+        partitions: Callable[[], Partitions],
+        database: Database,
+        registry: Registry,
+        clock: Clock,
+        flusher: Flusher,
+        judge: Judge,
+        pace: Pace,
+        meters: Meters,
+    ) -> None:
+        self._join = partitions
+        self._database = database
+        self._registry = registry
+        self._clock = clock
+        self._flusher = flusher
+        self._judge = judge
+        self._pace = pace
+        self._meters = meters
+        self._partitions: Partitions | None = None
+        self._flushed_at = self._judged_at = self._resume_at = clock.monotonic()
+        self._pause = 0.0
+
+    def step(self, timeout: timedelta) -> bool:
+        """Turn once, waiting at most `timeout` for records; return whether there was work."""
+        try:
+            if self._partitions is None:
+                self._partitions = self._join()
+            polled = self._partitions.poll(timeout)
+            if self._clock.monotonic() < self._resume_at:
+                return True
+            worked = self._work(self._partitions, polled)
+        except StoreUnavailable as error:
+            self._store_is_away(error)
+            return True
+        except LogUnavailable as error:
+            self._log_is_away(error)
+            return True
+        self._pause = 0.0
+        self._meters.store_away.set(0)
+        return worked
+
+    def _work(self, partitions: Partitions, polled: Poll) -> bool:
+        self._registry.refresh()
+        partitions.claim()
+        partitions.take(polled.records, self._read)
+        worked = bool(polled.records or polled.assigned)
+        if self._is_flush_due(partitions):
+            worked |= self._flush(partitions)
+        if self._is_judging_due():
+            worked |= self._judge_all(partitions)
+        return worked
+
+    def _read(self, record: Record) -> Reading | DeadLetter:
+        return intake.read(record, self._registry, self._clock.now())
+
+    def _is_flush_due(self, partitions: Partitions) -> bool:
+        age = self._clock.monotonic() - self._flushed_at
+        return (
+            partitions.rows >= self._pace.flush_rows
+            or partitions.size >= self._pace.flush_bytes
+            or age >= self._pace.flush_interval.total_seconds()
+        )
+
+    def _flush(self, partitions: Partitions) -> bool:
+        """Store what is pending; return whether there was anything."""
+        self._flushed_at = self._clock.monotonic()
+        ready = partitions.ready
+        if not ready:
+            return False
+        try:
+            self._store(partitions, ready)
+        except Fenced:
+            self._store_each(partitions, ready)
+        return True
+
+    def _store_each(self, partitions: Partitions, ready: list[Pending]) -> None:
+        """Find out which partition has another owner, and store the others."""
+        for pending in ready:
+            try:
+                self._store(partitions, [pending])
+            except Fenced:
+                partitions.fenced(pending.claim.at)
+
+    def _store(self, partitions: Partitions, ready: list[Pending]) -> None:
+        started = self._clock.monotonic()
+        done = self._committed(ready)
+        self._meters.flush_seconds.observe(self._clock.monotonic() - started)
+        self._note(ready, done)
+        partitions.flushed(done.claims)
+
+    def _committed(self, ready: list[Pending]) -> Flushed:
+        """Flush; again if another worker stored one of the same predictions in between."""
+        for left in reversed(range(_TRIES)):
+            try:
+                with self._database.transaction() as c:
+                    return self._flusher.flush(c, ready, self._clock.now())
+            except Conflict:
+                if not left:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    def _note(self, ready: list[Pending], done: Flushed) -> None:
+        for kind, count in done.rows.items():
+            self._meters.rows.labels(kind).inc(count)
+        self._meters.duplicates.inc(done.duplicates)
+        self._meters.late_rows.inc(done.late)
+        now = self._clock.now()
+        for at, watermark in done.watermarks.items():
+            age = (now - watermark).total_seconds()
+            self._meters.watermark_lag.labels(at.topic, str(at.partition)).set(age)
+        for pending in ready:
+            if pending.newest is not None:
+                at, age = pending.claim.at, (now - pending.newest).total_seconds()
+                self._meters.lag_seconds.labels(at.topic, str(at.partition)).set(max(age, 0.0))
+
+    def _is_judging_due(self) -> bool:
+        age = self._clock.monotonic() - self._judged_at
+        return age >= self._pace.judge_interval.total_seconds()
+
+    def _judge_all(self, partitions: Partitions) -> bool:
+        """Judge a bounded piece; if more is waiting, the next turn goes on with it."""
+        partitions.show_lag()
+        more = self._judge.step(partitions.lag)
+        if not more:
+            self._judged_at = self._clock.monotonic()
+        return more
+
+    def _store_is_away(self, error: StoreUnavailable) -> None:
+        self._meters.store_away.set(1)
+        if self._partitions is not None:
+            self._partitions.claim_again()
+        self._wait("store_away", error)
+
+    def _log_is_away(self, error: LogUnavailable) -> None:
+        self.close()
+        self._wait("log_away", error)
+
+    def _wait(self, event: str, error: RetryableError) -> None:
+        longest = self._pace.longest_pause.total_seconds()
+        self._pause = min(longest, max(_FIRST_PAUSE, 2 * self._pause))
+        self._resume_at = self._clock.monotonic() + self._pause
+        logger.warning(event, extra={"reason": str(error), "pause_seconds": self._pause})
+
+    def settle(self) -> bool:
+        """Flush and judge now, due or not; return whether nothing is left to do."""
+        partitions = self._partitions
+        if partitions is None or self._clock.monotonic() < self._resume_at:
+            return False
+        try:
+            self._flush(partitions)
+            more = self._judge_all(partitions)
+            return not more and partitions.is_caught_up()
+        except StoreUnavailable as error:
+            self._store_is_away(error)
+        except LogUnavailable as error:
+            self._log_is_away(error)
+        return False
+
+    def finish(self) -> None:
+        """Store what is pending, if it can be stored, and leave the group."""
+        try:
+            if self._partitions is not None:
+                self._flush(self._partitions)
+        except (StoreUnavailable, LogUnavailable) as error:
+            # The next owner reads it again from the stored position.
+            logger.warning("unflushed_at_stop", extra={"reason": str(error)})
+        self.close()
+
+    def close(self) -> None:
+        """Leave the group at once; what is pending is read again by the next owner."""
+        if self._partitions is not None:
+            self._partitions.close()
+            self._partitions = None
