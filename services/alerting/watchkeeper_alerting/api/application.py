@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from watchkeeper_alerting.api import context, objects, references
+from watchkeeper_alerting.api import (
+    alerts,
+    audit,
+    context,
+    measurements,
+    objects,
+    references,
+    tickets,
+)
 from watchkeeper_alerting.api.context import Context
 
-ROUTERS: tuple[APIRouter, ...] = (objects.router, references.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    objects.router,
+    references.router,
+    alerts.router,
+    tickets.router,
+    measurements.router,
+    audit.router,
+)
 
 
 def install(app: FastAPI, ctx: Context) -> None:

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from watchkeeper_alerting import keys
 from watchkeeper_alerting.api import application
 from watchkeeper_alerting.api.context import Context
+from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.keys import Keys, Role
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.observability import callers, problems
+from watchkeeper_shared.observability.serving import served
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-class StillClock:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self, instant: datetime = NOON) -> None:
-        self.instant = instant
-        self._began = instant
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def monotonic(self) -> float:
-        return (self.instant - self._began).total_seconds()
-
-    def advance(self, by: timedelta) -> None:
-        self.instant += by
+PUBLIC_URL = "https://watch.example.org"
 
 
 class RunningService:
@@ -46,19 +27,16 @@ class RunningService:
     ----------
     database, clock
         What it works on.
-    url
-        Where it answers.
     """
 
-    def __init__(self, database: Database, clock: StillClock, url: str) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
         self.clock = clock
-        self.url = url
+        self.url = ""
         self.app = FastAPI()
-        context = Context(database, clock, "https://watch.example.org", 1_000_000)
         problems.install(self.app)
         callers.install(self.app, Keys(database, clock))
-        application.install(self.app, context)
+        application.install(self.app, Context(database, clock, PUBLIC_URL, 1_000_000))
         self._clients: list[httpx.Client] = []
 
     def token(self, role: Role) -> str:
@@ -77,16 +55,12 @@ class RunningService:
 
 
 @contextmanager
-def running(database: Database, clock: StillClock) -> Iterator[RunningService]:
+def running(database: Database, clock: Clock) -> Iterator[RunningService]:
     """Serve on a free port until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    service = RunningService(database, clock, f"http://127.0.0.1:{listener.getsockname()[1]}")
-    server = uvicorn.Server(uvicorn.Config(service.app, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()  # the listener queues calls until the server takes them
-    try:
-        yield service
-    finally:
-        service.close()
-        server.should_exit = True
-        thread.join()
+    service = RunningService(database, clock)
+    with served(service.app) as at:
+        service.url = at.url
+        try:
+            yield service
+        finally:
+            service.close()

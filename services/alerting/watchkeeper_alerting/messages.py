@@ -1,0 +1,220 @@
+"""What is told about a breach: enough to act at 3 a.m. without logging in first. Pure.
+
+A notice is made once, when the alert fires or resolves, and kept with its deliveries, so
+a retry says the same as the first try. Each channel gives it its own form.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from watchkeeper_shared.events.breaches import BreachEvent
+
+Event = Literal["firing", "resolved"]
+
+_DIGITS = 4
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a channel may tell.
+
+    Parameters
+    ----------
+    alert, event
+        Which alert, and whether it fires or is resolved.
+    title
+        System, metric, column, severity and owner in one line.
+    facts
+        Label and text of each line, in reading order.
+    identity
+        What makes two notices the same alert: never a value, a time or a ticket.
+    summary
+        One sentence: the value, the limit, and how sure that is.
+    alert_url, ticket_url
+        Where to look and act.
+    began_at, ended_at
+        The window in which the breach began, and when it was resolved.
+    """
+
+    alert: str
+    event: Event
+    breach: str
+    title: str
+    summary: str
+    severity: str
+    identity: dict[str, str]
+    facts: dict[str, str]
+    runbook: str
+    alert_url: str
+    ticket_url: str
+    began_at: datetime
+    ended_at: datetime | None = None
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notice is about: the ids behind its links.
+
+    Parameters
+    ----------
+    alert, ticket
+        Their ids; no ticket is an empty text.
+    public_url
+        Where the console is.
+    severity
+        As when the alert opened: it is part of the identity in Alertmanager.
+    """
+
+    alert: str
+    ticket: str
+    public_url: str
+    severity: str
+
+
+def notice(
+    breach: BreachEvent, subject: Subject, event: Event, ended_at: datetime | None = None
+) -> Notice:
+    """Say what happened, to whom it belongs and what to do."""
+    base = subject.public_url
+    return Notice(
+        alert=subject.alert,
+        event=event,
+        breach=breach.breach,
+        title=title(breach, event),
+        summary=summary(breach) if event == "firing" else f"Resolved: {breach.reason}",
+        severity=subject.severity,
+        identity=_identity(breach, subject.severity),
+        facts=facts(breach),
+        runbook=breach.runbook,
+        alert_url=f"{base}/alerts/{subject.alert}",
+        ticket_url=f"{base}/tickets/{subject.ticket}" if subject.ticket else "",
+        began_at=breach.opened_window,
+        ended_at=ended_at,
+    )
+
+
+def title(breach: BreachEvent, event: Event = "firing") -> str:
+    """Return the one line that a phone shows."""
+    state = breach.severity if event == "firing" else "resolved"
+    owner = f" ({breach.owner_team})" if breach.owner_team else ""
+    return f"[{state}] {breach.system}: {series(breach)} {_verdict(breach, event)}{owner}"
+
+
+def series(breach: BreachEvent) -> str:
+    """Return which series it is, such as `psi of AGEP where SEX=2`."""
+    of = f" of {breach.column}" if breach.column else ""
+    where = f" where {breach.segment}" if breach.segment else ""
+    return f"{breach.metric}{of}{where}"
+
+
+def summary(breach: BreachEvent) -> str:
+    """Return value, limit and certainty in one sentence."""
+    side = "at or below" if breach.below else "at or above"
+    return (
+        f"{series(breach)} is {number(breach.value)}, {side} the limit {number(breach.limit)}; "
+        f"{how_sure(breach)}."
+    )
+
+
+def how_sure(breach: BreachEvent) -> str:
+    """Return what the interval says about the limit, in words.
+
+    The decision itself was made by the monitor, on a significance level that is stricter
+    than this interval; the words only help to read the numbers.
+    """
+    rows = f"{breach.n:,} rows"
+    if breach.low is None or breach.high is None:
+        return f"from {rows}, no interval is known for it"
+    interval = f"95 % interval {number(breach.low)} to {number(breach.high)}, {rows}"
+    if breach.limit is None:
+        return interval
+    past = breach.high <= breach.limit if breach.below else breach.low >= breach.limit
+    if past:
+        return f"all of the {interval} lies past the limit"
+    return f"the limit lies inside the {interval}"
+
+
+def facts(breach: BreachEvent) -> dict[str, str]:
+    """Return label and text of everything worth knowing, in reading order."""
+    told = {
+        "System": f"{breach.system}, version {breach.version}",
+        "Measured": series(breach),
+        "Value": number(breach.value),
+        "Limit": _limit(breach),
+        "How sure": how_sure(breach),
+        "Reference": _reference(breach),
+        "Window": f"{minute(breach.window.start)} to {minute(breach.window.end)}"
+        f" ({breach.window.status}, revision {breach.window.revision})",
+        "Since": minute(breach.opened_window),
+        "Why": breach.reason,
+        "Rule": f"{breach.rule} of policy {breach.policy} ({breach.policy_hash[:12]})",
+        "Controls": ", ".join(breach.controls),
+        "Owner": ", ".join(part for part in (breach.owner_team, breach.owner_contact) if part),
+        "Note": breach.note,
+        "Runbook": breach.runbook,
+        "Fingerprint": breach.fingerprint,
+    }
+    return {label: text for label, text in told.items() if text}
+
+
+def text(told: Notice) -> str:
+    """Return a notice as plain text, for mail and for people who read raw webhooks."""
+    width = max(map(len, told.facts), default=0)
+    lines = [f"{label:<{width}}  {fact}" for label, fact in told.facts.items()]
+    links = [f"Alert   {told.alert_url}"] + [f"Ticket  {told.ticket_url}"] * bool(told.ticket_url)
+    return "\n".join([told.summary, "", *lines, "", *links, ""])
+
+
+def number(value: float | None) -> str:
+    """Return a number as people read it.
+
+    Examples
+    --------
+    >>> number(0.31415926), number(-0.0), number(None)
+    ('0.3142', '0', 'no value')
+    """
+    if value is None:
+        return "no value"
+    shown = f"{value:.{_DIGITS}g}" if abs(value) < 10**_DIGITS else f"{value:,.0f}"
+    return "0" if shown == "-0" else shown
+
+
+def minute(moment: datetime) -> str:
+    """Return an instant to the minute, in UTC as everything here is."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _verdict(breach: BreachEvent, event: Event) -> str:
+    if event == "resolved":
+        return "was withdrawn" if breach.withdrawn else "is back within its limit"
+    return f"{number(breach.value)} ({'≤' if breach.below else '≥'} {number(breach.limit)})"
+
+
+def _limit(breach: BreachEvent) -> str:
+    side = "at or below is a breach" if breach.below else "at or above is a breach"
+    warn = f"; warning at {number(breach.warn)}" if breach.warn is not None else ""
+    return f"{number(breach.limit)}, {side}{warn}"
+
+
+def _reference(breach: BreachEvent) -> str:
+    if breach.reference is None:
+        return ""
+    return f"{breach.reference[:12]} ({breach.reference_n or 0:,} rows)"
+
+
+def _identity(breach: BreachEvent, severity: str) -> dict[str, str]:
+    found = {
+        "alertname": "WatchkeeperBreach",
+        "system": breach.system,
+        "version": breach.version,
+        "policy": breach.policy,
+        "rule": breach.rule,
+        "metric": breach.metric,
+        "column": breach.column,
+        "segment": breach.segment,
+        "severity": severity,
+        "team": breach.owner_team,
+    }
+    return {label: value for label, value in found.items() if value}

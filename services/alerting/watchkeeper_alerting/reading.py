@@ -1,0 +1,124 @@
+"""What people and programs read: alerts and tickets with what belongs to them, as values."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from watchkeeper_alerting import tickets
+from watchkeeper_alerting.store import alerts as alert_store
+from watchkeeper_alerting.store import deliveries, evidence
+from watchkeeper_alerting.store import tickets as ticket_store
+from watchkeeper_alerting.store.alerts import StoredAlert
+from watchkeeper_alerting.store.deliveries import StoredDelivery
+from watchkeeper_alerting.store.evidence import Evidence
+from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_alerting.store.tickets import StoredAct, StoredTicket
+from watchkeeper_shared.errors import NotFound
+
+NO_EVIDENCE = "the monitor froze no sample for this breach"
+NOT_FOUND = "the frozen sample is no longer in the database"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """An alert, its ticket, and what was told to whom."""
+
+    alert: StoredAlert
+    ticket: str | None
+    deliveries: list[StoredDelivery]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket, its history, its evidence (or why there is none) and what can be done."""
+
+    ticket: StoredTicket
+    history: list[StoredAct]
+    evidence: Evidence | None
+    evidence_note: str
+    possible: tuple[str, ...]
+
+
+def alert_view(c: sa.Connection, alert: str) -> AlertView:
+    """Return one alert with what belongs to it.
+
+    Raises
+    ------
+    NotFound
+        There is no such alert.
+    """
+    stored = alert_store.find(c, alert)
+    if stored is None:
+        raise NotFound(f"no alert {alert!r}")
+    return AlertView(stored, alert_store.ticket_of(c, alert), deliveries.of_alert(c, alert))
+
+
+def ticket_view(c: sa.Connection, ticket: str) -> TicketView:
+    """Return one ticket with what belongs to it.
+
+    Raises
+    ------
+    NotFound
+        There is no such ticket.
+    """
+    stored = ticket_store.find(c, ticket)
+    if stored is None:
+        raise NotFound(f"no ticket {ticket!r}")
+    found = None if stored.evidence is None else evidence.find(c, stored.evidence)
+    possible = tuple(str(act) for act in tickets.acts_from(stored.state))
+    note = _evidence_note(stored, found)
+    return TicketView(stored, ticket_store.acts(c, ticket), found, note, possible)
+
+
+def alert_json(stored: StoredAlert) -> dict[str, Any]:
+    """Return an alert as the API shows it."""
+    values = dataclasses.asdict(stored)
+    return {**values, "breach": values.pop("content"), "breach_id": stored.breach}
+
+
+def ticket_json(stored: StoredTicket) -> dict[str, Any]:
+    """Return a ticket as the API shows it in lists."""
+    values = dataclasses.asdict(stored)
+    return {**values, "breach_id": values.pop("breach")}
+
+
+def delivery_json(stored: StoredDelivery) -> dict[str, Any]:
+    """Return a delivery as the API shows it; the payload says what the alert says."""
+    values = dataclasses.asdict(stored)
+    del values["payload"]
+    return values
+
+
+def measurement_json(one: Measurement) -> dict[str, Any]:
+    """Return a measurement in its public shape."""
+    return {
+        "system": one.system,
+        "version": one.version,
+        "metric": one.metric,
+        "column": one.column,
+        "segment": one.segment,
+        "window": {
+            "start": one.window_start,
+            "end": one.window_end,
+            "revision": one.revision,
+            "status": one.status,
+        },
+        "value": one.value,
+        "interval": None if one.low is None or one.high is None else [one.low, one.high],
+        "n": one.n,
+        "reference": None if one.reference is None else {"id": one.reference, "n": one.reference_n},
+        "limits": {"warn": one.warn, "breach": one.breach},
+        "state": one.state,
+        "reason": one.reason,
+        "policy": {"id": one.policy, "hash": one.policy_hash},
+    }
+
+
+def _evidence_note(stored: StoredTicket, found: Evidence | None) -> str:
+    if stored.evidence is None:
+        return NO_EVIDENCE
+    return NOT_FOUND if found is None else found.reason

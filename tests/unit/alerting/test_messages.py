@@ -1,0 +1,85 @@
+"""A notification carries enough to act without logging in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from watchkeeper_alerting import messages
+from watchkeeper_alerting.testing.builders import a_breach
+
+SUBJECT = messages.Subject(
+    alert="a-1", ticket="t-1", public_url="https://watch.example.org", severity="critical"
+)
+
+
+def test_the_title_says_what_how_bad_and_whose() -> None:
+    told = messages.notice(a_breach(), SUBJECT, "firing")
+
+    assert told.title == ("[critical] employment-ma: accuracy 0.7712 (≤ 0.8) (labour-models)")
+
+
+def test_the_text_holds_everything_a_person_needs_at_night() -> None:
+    told = messages.text(messages.notice(a_breach(note="check the survey feed"), SUBJECT, "firing"))
+
+    for needed in (
+        "employment-ma, version 1",
+        "0.7712",
+        "0.8, at or below is a breach; warning at 0.82",
+        "all of the 95 % interval 0.7533 to 0.7881, 2,150 rows lies past the limit",
+        "2026-11-22 00:00 UTC to 2026-11-23 00:00 UTC (final, revision 1)",
+        "labour-models, oncall@example.org",
+        "https://runbooks.example.org/accuracy",
+        "ISO42001:A.6.2.6",
+        "check the survey feed",
+        "https://watch.example.org/alerts/a-1",
+        "https://watch.example.org/tickets/t-1",
+    ):
+        assert needed in told
+
+
+def test_the_identity_never_holds_a_value_a_time_or_an_id() -> None:
+    before = messages.notice(a_breach(), SUBJECT, "firing")
+    worse = a_breach(value=0.5, low=0.4, high=0.6, n=9, breach="other", severity="warning")
+
+    assert messages.notice(worse, SUBJECT, "resolved").identity == before.identity
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"high": 0.81}, "the limit lies inside the 95 % interval 0.7533 to 0.81, 2,150 rows"),
+        ({"low": None, "high": None}, "from 2,150 rows, no interval is known for it"),
+        ({"limit": None}, "95 % interval 0.7533 to 0.7881, 2,150 rows"),
+        (
+            {"below": False, "limit": 0.75},
+            "all of the 95 % interval 0.7533 to 0.7881, 2,150 rows lies past the limit",
+        ),
+    ],
+)
+def test_how_sure_it_is(changes: dict[str, object], words: str) -> None:
+    assert messages.how_sure(a_breach(**changes)) == words
+
+
+def test_a_resolved_notice_says_whether_it_recovered_or_was_withdrawn() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    recovered = messages.notice(a_breach(), SUBJECT, "resolved", now)
+    withdrawn = messages.notice(a_breach(withdrawn=True), SUBJECT, "resolved", now)
+
+    assert "is back within its limit" in recovered.title
+    assert "was withdrawn" in withdrawn.title
+    assert recovered.ended_at == now
+
+
+def test_a_breach_without_the_optional_facts_can_be_told() -> None:
+    bare = a_breach(
+        value=None, low=None, high=None, warn=None, limit=None, reference=None,
+        reference_n=None, controls=(), owner_team="", owner_contact="", runbook="",
+    )  # fmt: skip
+
+    told = messages.text(messages.notice(bare, SUBJECT, "firing"))
+
+    assert "no value" in told
+    assert "Owner" not in told
