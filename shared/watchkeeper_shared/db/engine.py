@@ -61,12 +61,12 @@ def open_engine(url: str) -> sa.Engine:
 def _parsed(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        # The text is left out of the message: it may hold a password.
+    except (sa.exc.ArgumentError, ValueError):
+        # The text and its cause are left out of the message: they may hold a password.
         raise ConfigError(
             "the database URL cannot be read; write sqlite:////data/watchkeeper.db or "
             "postgresql://user:password@host/name"
-        ) from error
+        ) from None
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
