@@ -7,9 +7,11 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from watchkeeper.main import group
 from watchkeeper_shared.settings import LogSettings, read, variable
 from watchkeeper_shared.testing.charts import HelmEnvironment, Rendered
 
@@ -101,3 +103,28 @@ def test_compose_sets_only_variables_that_are_read() -> None:
         ours = {one for one in env if one.startswith("WATCHKEEPER_")}
         assert ours
         assert ours - known() == set(), name
+
+
+def understood(words: list[str]) -> bool:
+    """Whether `watchkeeper WORDS` names a command and options that it has; runs nothing."""
+    command: click.Command = group
+    with click.Context(group) as context:
+        while isinstance(command, click.Group):
+            _, found, words = command.resolve_command(context, words)
+            assert found is not None
+            command = found
+        command.make_context(command.name, words)
+    return True
+
+
+def test_the_command_understands_what_chart_and_compose_start(secured: Rendered) -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    started = [one["command"] for one in compose["services"].values() if "build" in one]
+    started += [
+        container["args"]
+        for owner in secured.of_kind("Deployment") + secured.of_kind("Job")
+        for container in owner["spec"]["template"]["spec"]["containers"]
+    ]
+
+    assert len(started) == 10
+    assert all(understood(list(words)) for words in started)

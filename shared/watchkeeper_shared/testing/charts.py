@@ -119,8 +119,8 @@ def _must_run(command: Sequence[str]) -> None:
             command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS
         )
     except subprocess.CalledProcessError as error:
-        words = (error.stderr or error.stdout).strip().splitlines()[-3:]
-        raise ServerUnavailable(f"Helm cannot be installed: {' '.join(words)}") from error
+        words = (error.stderr or error.stdout).split()
+        raise ServerUnavailable(f"Helm cannot be installed: {' '.join(words)[-500:]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServerUnavailable(f"Helm cannot be installed: {error}") from error
 
