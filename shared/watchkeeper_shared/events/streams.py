@@ -19,6 +19,8 @@ from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """The most that one stream may hold once unpacked."""
 
+_END = bytes.fromhex("ffffffff00000000")
+
 
 def read_stream(value: bytes, kind: Kind) -> pa.RecordBatch:
     """Read an Arrow IPC stream into one canonical batch.
@@ -29,11 +31,21 @@ def read_stream(value: bytes, kind: Kind) -> pa.RecordBatch:
         The stream is broken, truncated, too large once unpacked, or of other types.
     """
     try:
+        _refuse_open_end(value)
         _refuse_bombs(value)
         return _canonical(_table(value, kind), kind)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         detail = f"the Arrow stream cannot be read: {error}; send a whole IPC stream"
         raise MalformedRecord(RejectCode.MALFORMED, detail) from error
+
+
+def _refuse_open_end(value: bytes) -> None:
+    """Refuse a stream without its end marker: cut between two batches it would look whole."""
+    if not value.endswith(_END):
+        raise MalformedRecord(
+            RejectCode.MALFORMED,
+            "the Arrow stream does not end with its end marker; close the writer, send all of it",
+        )
 
 
 def _refuse_bombs(value: bytes) -> None:
