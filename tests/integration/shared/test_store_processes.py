@@ -40,13 +40,14 @@ for number in range(int(sys.argv[2])):
 _OPENS = """
 import sys
 from watchkeeper_shared.db.engine import open_engine
-from watchkeeper_shared.db.migrations import check, upgrade
+from watchkeeper_shared.db.unit_of_work import Database
 
 print("ready", flush=True)
-sys.stdin.readline()
-engine = open_engine(sys.argv[1])
-upgrade(engine)
-check(engine)
+for line in sys.stdin:
+    database = Database(open_engine(line.strip()))
+    database.ping()
+    database.close()
+    print("opened", flush=True)
 """
 
 _FLUSHES = """
@@ -103,18 +104,21 @@ def test_processes_that_write_together_all_get_through(
         assert [one.index for one in audit.entries(c, limit=1000)] == list(range(1, 151))
 
 
-def test_processes_that_make_one_file_together_do_not_race(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
-    processes = [start(tmp_path, _OPENS, url) for _ in range(3)]
-
+def test_processes_that_meet_on_a_new_file_all_open_it(tmp_path: Path) -> None:
+    processes = [start(tmp_path, _OPENS) for _ in range(4)]
+    opened = 0
+    for number in range(40):
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(f"sqlite:///{tmp_path / str(number)}.db\n")
+            process.stdin.flush()
+        for process in processes:
+            assert process.stdout is not None
+            opened += process.stdout.readline() == "opened\n"
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate(timeout=120)
+        process.communicate(timeout=60)
 
-    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert opened == 4 * 40
 
 
 def test_state_and_position_agree_after_a_kill_and_the_killed_one_is_fenced(
