@@ -102,8 +102,11 @@ class Axis(msgspec.Struct, frozen=True, dict=True):
             return cls(name, field, edges=tuple(extra.tolist()))
         mean, sd = _moments(x)
         distinct, counts = np.unique(x, return_counts=True)
-        bounds = _bin_bounds(x, distinct, counts)
-        edges = np.unique(np.concatenate([_edges(x, distinct, counts, sd), bounds, extra]))
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers near the end of float64
+            bounds = _bin_bounds(x, distinct, counts)
+            bounds = bounds[np.isfinite(bounds)]
+            edges = np.concatenate([_edges(x, distinct, counts, sd), bounds, extra])
+        edges = np.unique(edges[np.isfinite(edges)])
         cuts = np.searchsorted(edges, bounds, side="left") + 1
         return cls(name, field, tuple(edges.tolist()), tuple(cuts.tolist()), mean, sd, *_ends(x))
 
@@ -133,8 +136,7 @@ def _edges(x: Floats, distinct: Floats, counts: Ints, sd: float) -> Floats:
     parts = [own, np.nextafter(own, np.inf)]
     if distinct.size > MOST_DISTINCT:
         parts += [np.quantile(x, np.arange(1, QUANTILES) / QUANTILES), _ladder(x, sd)]
-    edges = np.unique(np.concatenate(parts))
-    return np.asarray(edges[np.isfinite(edges)])
+    return np.concatenate(parts)
 
 
 def _ladder(x: Floats, sd: float) -> Floats:
@@ -169,7 +171,7 @@ def _bin_bounds(x: Floats, distinct: Floats, counts: Ints) -> Floats:
     below = np.searchsorted(x, bounds, side="left")
     # A bound that leaves no reference row in the bin before it, or after it, splits nothing.
     fills = np.diff(np.concatenate([[0], below])) > 0
-    return bounds[fills & (below < x.size)]
+    return np.asarray(bounds[fills & (below < x.size)])
 
 
 def as_floats(values: Any) -> Floats:
