@@ -105,7 +105,7 @@ def performed(stage: Stage) -> Iterator[str]:
             _stream(stage, client, stream)
         with stage.phase("judge"):
             _wait(stage, client, stream)
-        for line in closing.report(client, SYSTEM, receiver.received):
+        for line in closing.told(client, SYSTEM, receiver.received):
             stage.say(line)
         _farewell(stage, url)
         yield url

@@ -16,12 +16,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from watchkeeper.main import group
-from watchkeeper_alerting.testing.service import RunningService, StillClock, running
+from watchkeeper_alerting.testing.service import RunningService, running
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import migrations
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys, Role
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.testing.clocks import ManualClock
 
 SYSTEM = resources.files("watchkeeper.demo").joinpath("system.yaml").read_text()
 POLICY = resources.files("watchkeeper.demo").joinpath("policy.yaml").read_text()
@@ -37,7 +38,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def service(database: Database) -> Iterator[RunningService]:
-    with running(database, StillClock()) as one:
+    with running(database, ManualClock()) as one:
         yield one
 
 
@@ -64,7 +65,7 @@ def test_the_demo_files_apply_and_the_same_again_changes_nothing(
     assert first.output.splitlines() == [
         "AISystem/employment-ma created (revision 1)",
         "OversightPolicy/employment-ma created (revision 1)",
-        "OversightPolicy/employment-ma-fairness created (revision 1)",
+        "OversightPolicy/employment-ma-yearly created (revision 1)",
     ]
     assert second.output.count("unchanged (revision 1)") == 3
 

@@ -1,0 +1,115 @@
+"""The demo's last words: asks the API and tells it as lines of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from watchkeeper.client import Client
+from watchkeeper.demo import report
+from watchkeeper.demo.receiver import Received
+from watchkeeper.demo.report import Row
+
+_MOST = 20_000
+_OPEN_DELIVERIES = ("queued",)
+
+
+def headline(one: Received) -> str:
+    """Return the line of a notification that a phone would show."""
+    data = one.body.get("data", one.body)
+    return str(data.get("title", one.id))
+
+
+def is_settled(client: Client) -> bool:
+    """Whether every alert was delivered or given up, and every report made or given up."""
+    alerts = _details(client, "alerts")
+    tickets = _details(client, "tickets")
+    delivering = [one for alert in alerts for one in alert["deliveries"]]
+    return (
+        len(tickets) == sum(alert["ticket"] is not None for alert in alerts)
+        and not any(one["state"] in _OPEN_DELIVERIES for one in delivering)
+        and not any(ticket["evidence"]["state"] == "pending" for ticket in tickets)
+    )
+
+
+def told(client: Client, system: str, received: Sequence[Received]) -> Iterator[str]:
+    """Tell everything that the demo ends with."""
+    yield from _measured(client, system)
+    yield from _broken(_details(client, "alerts"), received)
+    yield from _tickets(_details(client, "tickets"))
+    audit = client.get("/v1/audit", limit=1000)
+    acts = Counter(entry["act"] for entry in audit["entries"])
+    yield ""
+    yield f"The audit table holds {audit['total']} acts: " + ", ".join(
+        f"{count} {act}" for act, count in sorted(acts.items())
+    )
+
+
+def _details(client: Client, what: str) -> list[Any]:
+    return [
+        client.get(f"/v1/{what}/{one['id']}") for one in client.get(f"/v1/{what}", limit=200)[what]
+    ]
+
+
+def _measured(client: Client, system: str) -> Iterator[str]:
+    volumes = client.get("/v1/measurements", system=system, metric="volume")["measurements"]
+    for policy in sorted({row["policy"]["id"] for row in volumes}):
+        windows = [row["window"] for row in volumes if row["policy"]["id"] == policy]
+        # The newest window is still filling; the one before it is whole.
+        newest = sorted(windows, key=lambda one: str(one["start"]))[-2:][0]
+        rows = _of_window(client, system, policy, newest)
+        begin, end = (_day(newest[name]) for name in ("start", "end"))
+        yield ""
+        yield f"Measured from {begin} to {end} (policy {policy}, {len(windows)} windows judged)"
+        yield from report.measured(report.with_limits(rows))
+
+
+def _of_window(client: Client, system: str, policy: str, window: Row) -> list[Row]:
+    between = {"from": str(window["start"]), "to": str(window["end"])}
+    answer = client.get("/v1/measurements", system=system, limit=_MOST, **between)
+    return [
+        row
+        for row in answer["measurements"]
+        if row["policy"]["id"] == policy and row["window"]["start"] == window["start"]
+    ]
+
+
+def _broken(alerts: Sequence[Row], received: Sequence[Received]) -> Iterator[str]:
+    yield ""
+    yield f"Rules that broke: {len(alerts)}" if alerts else "No rule broke."
+    for alert in alerts:
+        breach = alert["breach"]
+        limits = (breach["value"], breach["limit"], breach["low"], breach["high"])
+        value, limit, low, high = (report.number(one) for one in limits)
+        yield f"  {breach['rule']}: {breach['metric']} {report.where(breach)}"
+        yield f"    value    {value}, limit {limit}, 95 % interval {low} to {high}"
+        yield f"    window   {_day(breach['window']['start'])} to {_day(breach['window']['end'])}"
+        yield f"    because  {breach['reason']}"
+        yield f"    alert    {alert['state']}, severity {alert['severity']}, id {alert['id']}"
+        for one in alert["deliveries"]:
+            yield f"    told     {one['channel']}: {one['event']} {one['state']}"
+    if alerts:
+        genuine = sum(one.genuine for one in received)
+        yield f"  Notifications that arrived: {len(received)}, {genuine} with a good signature"
+
+
+def _tickets(tickets: Sequence[Row]) -> Iterator[str]:
+    yield ""
+    waiting = sum(ticket["state"] != "closed" for ticket in tickets)
+    yield f"Tickets that wait for a person: {waiting}"
+    for ticket in tickets:
+        evidence = ticket["evidence"]
+        yield f"  {ticket['title']}"
+        yield f"    ticket   {ticket['state']}, {ticket['kind']}, id {ticket['id']}"
+        if evidence["state"] == "ready":
+            yield f"    report   SHA-256 {evidence['report_hash']}"
+            rows = f"{evidence['sample_rows']:,} of {evidence['window_rows']:,} rows"
+            yield f"    sample   {rows}, SHA-256 {evidence['sample_hash']}"
+        else:
+            yield f"    report   {evidence['state']}: {evidence['reason']}"
+
+
+def _day(instant: str) -> str:
+    return datetime.fromisoformat(instant).strftime("%Y-%m-%d")

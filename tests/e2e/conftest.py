@@ -1,0 +1,180 @@
+"""A small world: one system, its policy, its traffic, and somebody on call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from watchkeeper.client import Client
+from watchkeeper.commands.apply import apply_files
+from watchkeeper.commands.reference import upload
+from watchkeeper.demo.receiver import Received, Receiver, new_secret
+from watchkeeper.publishing import OverHTTP
+from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.events.rows import Kind
+
+SYSTEM, VERSION = "loans", "1"
+SECRET_VARIABLE = "LOANS_SECRET"
+BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+ROWS_PER_HOUR = 600
+_DEADLINE = timedelta(seconds=90)
+_INSTANT = pa.timestamp("us", "UTC")
+
+SPECS = """\
+apiVersion: watchkeeper/v1
+kind: AISystem
+metadata: {{name: loans}}
+spec:
+  owner: {{team: lending, contact: oncall@example.org}}
+  purpose: Says which loans will be paid back
+  task: binary
+  features: {{AGE: numeric, PLAN: categorical}}
+  groups: {{SEX: {{reference: "1"}}}}
+---
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {{name: oncall}}
+spec: {{type: webhook, url: "{hook}", secret_env: LOANS_SECRET}}
+---
+apiVersion: watchkeeper/v1
+kind: OversightPolicy
+metadata: {{name: loans}}
+spec:
+  systems: [loans]
+  window: {{size: 1h, lateness: 5m}}
+  alarm_budget: 100
+  rules:
+    - {{id: drift, metric: psi, columns: ["*"], warn: 0.1, breach: 0.25, min_rows: 200,
+       severity: critical, controls: ["ISO42001:A.6.2.6"]}}
+    - {{id: accuracy, metric: accuracy, below: true, breach: 0.6, min_rows: 200}}
+"""
+
+
+def rows(hours: range, *, drifted: bool = False) -> pa.RecordBatch:
+    """The predictions of some hours, 600 in each; the same whenever they are made."""
+    parts = [_one_hour(hour, drifted=drifted) for hour in hours]
+    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+
+
+def _one_hour(hour: int, *, drifted: bool) -> pa.RecordBatch:
+    rng = np.random.default_rng([hour + 1000, drifted])
+    n = ROWS_PER_HOUR
+    start = int((BEGIN + timedelta(hours=hour)).timestamp() * 1e6)
+    times = start + np.arange(n, dtype=np.int64) * (3_600_000_000 // n)
+    label = rng.integers(0, 2, n)
+    right = rng.random(n) < 0.8
+    prediction = np.where(right, label, 1 - label)
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": pa.array([f"{hour}-{i}" for i in range(n)]),
+            "system": pa.array([SYSTEM] * n),
+            "version": pa.array([VERSION] * n),
+            "time": pa.array(times).cast(_INSTANT),
+            "prediction": pa.array(prediction),
+            "score": pa.array(np.clip(prediction * 0.5 + rng.random(n) * 0.5, 0, 1)),
+            "features.AGE": pa.array(rng.normal(60 if drifted else 40, 10, n)),
+            "features.PLAN": pa.array(rng.choice(["a", "b", "c"], n).tolist()),
+            "groups.SEX": pa.array(rng.choice(["1", "2"], n).tolist()),
+            "label": pa.array(label),
+        }
+    )
+
+
+@dataclass
+class World:
+    """What happens outside: traffic comes, somebody is paged, people look and act.
+
+    Parameters
+    ----------
+    ingest, alerting
+        Where predictions go, and where everything else is asked.
+    receiver
+        Who is on call.
+    """
+
+    ingest: Client
+    alerting: Client
+    receiver: Receiver
+    sent: int = 0
+    _pause: threading.Event = field(default_factory=threading.Event)
+
+    def declare(self, folder: Path) -> None:
+        """Apply the system, its policy and its channel, and put a reference in force."""
+        path = folder / "loans.yaml"
+        path.write_text(SPECS.format(hook=self.receiver.url))
+        apply_files(self.alerting, (path,))
+        upload(self.alerting, rows(range(-20, 0)), SYSTEM, VERSION)
+
+    def stream(self, hours: range, *, drifted: bool = False) -> None:
+        """Publish the predictions of some hours, and return once all is acknowledged."""
+        batch = rows(hours, drifted=drifted)
+        answer = OverHTTP(self.ingest).send(batch.drop_columns(["label"]), Kind.PREDICTIONS)
+        assert (answer.accepted, answer.rejected) == (batch.num_rows, 0)
+        self.sent += batch.num_rows
+
+    def label(self, hours: range, *, drifted: bool = False) -> None:
+        """Publish the labels of some hours, a day later."""
+        batch = rows(hours, drifted=drifted)
+        later = pa.array(batch.column("time").cast(pa.int64()).to_numpy() + 86_400_000_000)
+        labels = batch.select(["id", "system", "label"]).append_column("time", later.cast(_INSTANT))
+        assert OverHTTP(self.ingest).send(labels, Kind.LABELS).accepted == batch.num_rows
+
+    def expect(self, what: str, holds: Callable[[], Any]) -> Any:
+        """Ask again and again until it holds, and return what it returned."""
+        clock = SystemClock()
+        began = clock.monotonic()
+        while not (found := holds()):
+            waited = clock.monotonic() - began
+            assert waited < _DEADLINE.total_seconds(), f"not in {waited:.0f} s: {what}"
+            self._pause.wait(0.2)
+        return found
+
+    def values(self, metric: str, column: str = "") -> dict[int, dict[str, Any]]:
+        """The newest measurement of each window, by its hour."""
+        query = {"system": SYSTEM, "metric": metric} | ({"column": column} if column else {})
+        found = self.alerting.get("/v1/measurements", **query)["measurements"]
+        return {_hour(one["window"]["start"]): one for one in found}
+
+    def hours_judged(self) -> Callable[[], bool]:
+        """Whether the windows hold every prediction that was sent, each once."""
+        return lambda: sum(one["value"] or 0 for one in self.values("volume").values()) == self.sent
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert there is."""
+        found: list[dict[str, Any]] = self.alerting.get("/v1/alerts")["alerts"]
+        return found
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """Every ticket there is."""
+        found: list[dict[str, Any]] = self.alerting.get("/v1/tickets")["tickets"]
+        return found
+
+    def acts(self) -> list[str]:
+        """What the audit table holds, in order: the acts by name."""
+        entries: Sequence[dict[str, Any]] = self.alerting.get("/v1/audit")["entries"]
+        return [one["act"] for one in entries]
+
+
+def _hour(start: str) -> int:
+    return (datetime.fromisoformat(start) - BEGIN) // timedelta(hours=1)
+
+
+@pytest.fixture
+def paged() -> Iterator[tuple[Receiver, str]]:
+    """Somebody on call, and the secret that notifications to them are signed with."""
+    secret = new_secret(bytes(range(32)))
+    told: list[Received] = []
+    with Receiver(secret, told.append) as receiver:
+        yield receiver, secret
+
+
+Opened = Callable[[str, str, str], AbstractContextManager[World]]
