@@ -7,6 +7,7 @@ run; with WATCHKEEPER_REQUIRE_REAL=1, which guards main, that is a failure.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -67,23 +68,30 @@ def _real(
     """Run a server for the session and note for the last lines whether there was one."""
     try:
         address = server.__enter__()
-    except ServerUnavailable as reason:
-        config.stash[_SERVERS][name] = f"MISSING: {reason}"
-        skip(reason)
-    try:
-        config.stash[_SERVERS][name] = describe(address)
-        yield address
-    finally:
-        server.__exit__(None, None, None)
+    except ServerUnavailable as error:
+        missing = error
+    else:
+        try:
+            config.stash[_SERVERS][name] = describe(address)
+            yield address
+        finally:
+            server.__exit__(None, None, None)
+        return
+    config.stash[_SERVERS][name] = f"MISSING: {missing}"
+    skip(missing)
 
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a real Apache Kafka, shared by the session: use topics of your own."""
+    from watchkeeper_shared.testing.servers.kafka.jars import POM  # noqa: PLC0415
     from watchkeeper_shared.testing.servers.kafka_server import kafka_server  # noqa: PLC0415
 
     def describe(address: str) -> str:
-        return f"at {address}"
+        if "WATCHKEEPER_TEST_KAFKA" in _ENVIRONMENT:
+            return f"found at {address}"
+        version = re.search(r"kafka_[\d.]+</artifactId>\s*<version>(.+?)<", POM.read_text())
+        return f"{version[1] if version else ''} started"
 
     with _real(request.config, "kafka", kafka_server(_ENVIRONMENT), describe) as address:
         yield address
@@ -98,7 +106,8 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
         with engine.connect() as connection:
             version = connection.execute(sa.text("SHOW server_version")).scalar_one()
         engine.dispose()
-        return f"{version}"
+        found = "WATCHKEEPER_TEST_DATABASE_URL" in _ENVIRONMENT
+        return f"{version} {'found' if found else 'started'}"
 
     with _real(request.config, "postgresql", postgres_server(_ENVIRONMENT), describe) as url:
         yield url
