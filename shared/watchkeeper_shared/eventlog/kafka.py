@@ -7,38 +7,22 @@ one it avoids. What is done with the clients is in `kafka_reader`, `kafka_writer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import kafka
 from kafka import errors as refusals
 from kafka.codec import has_lz4, has_zstd
+from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 from kafka.record import util as record_util
 
-from watchkeeper_shared.errors import (
-    ConfigError,
-    LogUnavailable,
-    PermanentError,
-    WatchkeeperError,
-)
+from watchkeeper_shared.errors import ConfigError, PermanentError, WatchkeeperError
 from watchkeeper_shared.eventlog.instants import instant
+from watchkeeper_shared.eventlog.kafka_failures import Lost, reach, translated, unavailable
 from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS, common
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
-
-
-class Lost(Exception):
-    """Partitions whose position the broker does not hold.
-
-    Parameters
-    ----------
-    positions
-        The offsets that were asked for.
-    """
-
-    def __init__(self, positions: Mapping[TopicPartition, int]) -> None:
-        super().__init__(positions)
-        self.positions = positions
 
 
 def require_codecs() -> None:
@@ -57,29 +41,6 @@ def require_codecs() -> None:
         )
 
 
-@contextmanager
-def translated(bootstrap: str, what: str) -> Iterator[None]:
-    """Turn whatever the client raises into `LogUnavailable`.
-
-    The client lets raw socket errors and its own bugs through, and says only "unable to
-    bootstrap" for every wrong credential, so the message names what to check.
-    """
-    try:
-        yield
-    except (WatchkeeperError, Lost):
-        raise
-    except Exception as error:
-        raise unavailable(bootstrap, what, error) from error
-
-
-def unavailable(bootstrap: str, what: str, error: BaseException) -> LogUnavailable:
-    """Say that the broker did not do `what`."""
-    return LogUnavailable(
-        f"Kafka at {bootstrap} cannot {what}: {type(error).__name__}: {error}; check address,"
-        " credentials, TLS"
-    )
-
-
 def theirs(at: TopicPartition) -> Any:
     """Return the client's name of a partition."""
     return kafka.TopicPartition(at.topic, at.partition)
@@ -88,6 +49,44 @@ def theirs(at: TopicPartition) -> Any:
 def ours(at: Any) -> TopicPartition:
     """Return our name of a partition."""
     return TopicPartition(at.topic, at.partition)
+
+
+class _Direct(KafkaNetSocket):  # type: ignore[misc]
+    """Connects without a proxy and closes the socket of a failed attempt.
+
+    The client's own way leaves it to the garbage collector, one per attempt of an outage.
+    """
+
+    SCHEMES = ("direct",)
+
+    async def sock_connect(self, net: Any, sock: Any, *where: Any, **limits: Any) -> Any:
+        try:
+            return await super().sock_connect(net, sock, *where, **limits)
+        except BaseException:
+            sock.close()
+            raise
+
+
+def built(make: Callable[..., Any], bootstrap: str, **settings: Any) -> Any:
+    """Build a client of the library, or leave nothing behind.
+
+    A constructor that gives up ("unable to bootstrap") leaves its I/O thread running and
+    connecting for ever, so we hold on to the part that can be closed.
+    """
+    parts: list[Any] = []
+
+    def network(*args: Any, **kwargs: Any) -> Any:
+        parts.append(KafkaNetClient(*args, **kwargs))
+        return parts[-1]
+
+    with translated(bootstrap, "be reached"):
+        reach(bootstrap)
+        try:
+            return make(**{"proxy_url": "direct://", **settings, "kafka_client": network})
+        except BaseException:
+            for part in parts:
+                part.close()
+            raise
 
 
 class Producer:
@@ -99,8 +98,8 @@ class Producer:
 
     def __init__(self, bootstrap: str, security: Mapping[str, Any]) -> None:
         self._bootstrap = bootstrap
-        with translated(bootstrap, "take a writer"):
-            self._client = kafka.KafkaProducer(**common(bootstrap, security), **PRODUCER)
+        settings = PRODUCER | common(bootstrap, security)
+        self._client = built(kafka.KafkaProducer, bootstrap, **settings)
 
     def send(
         self,
@@ -109,8 +108,8 @@ class Producer:
         failed: Callable[[WatchkeeperError], None],
     ) -> None:
         """Hand one message to the client; may block on metadata, so call it on a thread."""
-        headers = [(name, text.encode()) for name, text in message.headers.items()]
         with translated(self._bootstrap, f"append to {message.topic}"):
+            headers = [(name, text.encode()) for name, text in message.headers.items()]
             future = self._client.send(
                 message.topic, key=message.key.encode(), value=message.value, headers=headers
             )
@@ -172,10 +171,8 @@ class Consumer:
         group: str,
     ) -> None:
         self._bootstrap = bootstrap
-        with translated(bootstrap, "take a reader"):
-            self._client = kafka.KafkaConsumer(
-                group_id=group, **common(bootstrap, security), **CONSUMER
-            )
+        settings = CONSUMER | common(bootstrap, security) | {"group_id": group}
+        self._client = built(kafka.KafkaConsumer, bootstrap, **settings)
 
     def subscribe(
         self,
@@ -242,8 +239,7 @@ class Admin:
 
     def __init__(self, bootstrap: str, security: Mapping[str, Any]) -> None:
         self._bootstrap = bootstrap
-        with translated(bootstrap, "answer"):
-            self._client = kafka.KafkaAdminClient(**common(bootstrap, security))
+        self._client = built(kafka.KafkaAdminClient, bootstrap, **common(bootstrap, security))
 
     def topic_ids(self, topics: Sequence[str] | None = None) -> Mapping[str, str]:
         """Return the id of each topic that exists."""

@@ -8,7 +8,8 @@ from threading import Lock
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable, NotFound, OffsetGone
-from watchkeeper_shared.eventlog.kafka import Consumer, Lost
+from watchkeeper_shared.eventlog.kafka import Consumer
+from watchkeeper_shared.eventlog.kafka_failures import Lost
 from watchkeeper_shared.eventlog.port import Poll, Record, TopicPartition
 
 # How long a change of the assignment may wait for its poll to return.

@@ -9,6 +9,7 @@ from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
 
 REQUEST_MS = 10_000
 BOOTSTRAP_MS = 10_000
+REACH_SECONDS = 5.0
 METADATA_MS = 30_000
 METADATA_BLOCK_MS = 5_000
 

@@ -70,7 +70,7 @@ class EmbeddedWriter:
 
     def append(self, message: Message) -> Future[Position]:
         """Queue one message; the writing thread takes it with its neighbours."""
-        promise = self._promises.make(len(message.value) + len(message.key))
+        promise = self._promises.make(len(message.value) + len(message.key.encode()))
         if not promise.settled:
             self._queue.put((message, promise))
         return promise.future
