@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +19,12 @@ from watchkeeper_shared.db.keys import Caller
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.errors import LogUnavailable, RetryableError, StoreUnavailable
 from watchkeeper_shared.events.codec import decode_items
+from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 
+logger = logging.getLogger(__name__)
+
+_UNREGISTERED = frozenset({RejectCode.UNKNOWN_SYSTEM, RejectCode.UNKNOWN_VERSION})
 _INLINE_BYTES = 16 << 10
 """Bodies up to this size are decoded on the event loop: a thread would cost more."""
 
@@ -91,6 +96,8 @@ class Intake:
                 accepted = await self._off_loop(
                     len(body) > _INLINE_BYTES, lambda: self._decide(body, sent)
                 )
+                if any(one.code in _UNREGISTERED for one in accepted.rejects):
+                    accepted = await self._off_loop(True, lambda: self._decide_anew(body, sent))
                 await self._hand_over(sent.kind, accepted)
         except TooLarge:
             self._metrics.rejected(Refusal.TOO_LARGE)
@@ -121,6 +128,14 @@ class Intake:
             now=self._clock.now(),
         )
         return accept(decoded, sent.kind, known)
+
+    def _decide_anew(self, body: bytes, sent: Sent) -> Accepted:
+        """Look once more before refusing for good: it may have been applied a moment ago."""
+        try:
+            self._registry.refresh()
+        except StoreUnavailable as error:
+            logger.warning("registry_unread", extra={"reason": str(error)})
+        return self._decide(body, sent)
 
     async def _hand_over(self, kind: Kind, accepted: Accepted) -> None:
         waiting = [

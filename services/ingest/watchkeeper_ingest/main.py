@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from watchkeeper_ingest.settings import IngestSettings
-from watchkeeper_ingest.wiring import Parts, create_app, opened
+from watchkeeper_ingest.wiring import MEMORY, Parts, create_app, opened
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys
@@ -52,7 +52,7 @@ def run(
         settings=settings,
         clock=clock,
         log=log,
-        registry=Registry(database, clock),
+        registry=Registry(database, clock, MEMORY),
         keys=Keys(database, clock),
         health=Health(clock),
         metrics=process_registry(),

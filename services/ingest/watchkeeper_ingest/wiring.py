@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 _REFRESH_SECONDS = 1.0
 
+MEMORY = timedelta(milliseconds=200)
+"""How old a registry may be at a second look, before something unknown is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
