@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -176,6 +177,6 @@ def _bin_bounds(x: Floats, distinct: Floats, counts: Ints) -> Floats:
 
 def as_floats(values: Any) -> Floats:
     """Return an Arrow array of numbers as float64, null as NaN."""
-    return np.asarray(
-        values.cast("float64", safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
-    )
+    if not pa.types.is_float64(values.type):
+        values = values.cast(pa.float64(), safe=False)
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -9,9 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from watchkeeper_monitor.grids.texts import texts
+from watchkeeper_monitor.grids.texts import positions, texts
 
 MOST_VALUES = 256
 MOST_GROUPS = 20
@@ -76,9 +75,7 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
         """
         if pa.types.is_dictionary(column.type):
             return self._encode_dictionary(column)
-        found = pc.index_in(texts(column), value_set=self._known)
-        codes = np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
-        codes = np.minimum(codes, self.other, dtype=np.int32)
+        codes = np.minimum(positions(column, self._known), self.other, dtype=np.int32)
         codes[codes < 0] = self.other if self.open else self.unseen
         if column.null_count:
             codes[np.asarray(column.is_null())] = self.null
@@ -87,7 +84,9 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
     def _encode_dictionary(self, column: Any) -> npt.NDArray[np.int32]:
         """Look up each distinct value once; the last entry stands for null."""
         table = np.append(self.encode(column.dictionary), np.int32(self.null))
-        at = column.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+        at = (
+            column.indices.cast(pa.int32()).fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
+        )
         return np.asarray(table[at], dtype=np.int32)
 
     @classmethod

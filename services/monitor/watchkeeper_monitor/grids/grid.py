@@ -10,11 +10,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from watchkeeper_monitor.grids.axes import Axis, Floats, as_floats
 from watchkeeper_monitor.grids.categories import MOST_GROUPS, Categories
-from watchkeeper_monitor.grids.texts import flat, texts
+from watchkeeper_monitor.grids.texts import flat, positions, texts
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.specs import AISystem, FeatureKind, Task
 
@@ -82,9 +81,9 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         A class that the grid does not know, and a null, have the code `len(classes)`.
         """
         column = labels if isinstance(labels, pa.Array) else pa.array(labels)
-        found = pc.index_in(texts(column), value_set=self._class_set, skip_nulls=True)
-        codes = found.fill_null(len(self.classes)).to_numpy(zero_copy_only=False)
-        return np.asarray(codes, dtype=np.int16)
+        codes = positions(column, self._class_set).astype(np.int16)
+        codes[codes < 0] = len(self.classes)
+        return codes
 
     def to_bytes(self) -> bytes:
         """Return the canonical bytes: equal grids give equal bytes on every machine."""

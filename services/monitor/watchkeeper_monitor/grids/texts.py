@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from watchkeeper_shared.events.classes import as_classes
 
@@ -22,6 +25,14 @@ def texts(values: Any) -> Any:
     if pa.types.is_dictionary(values.type):
         return texts(values.dictionary).take(values.indices)
     return as_classes(values)
+
+
+def positions(values: Any, known: Any) -> npt.NDArray[np.int32]:
+    """Return where each text of an Arrow array stands in `known`; -1 for the rest and nulls."""
+    found = pc.index_in(texts(values), value_set=known)
+    if found.null_count:
+        found = found.fill_null(-1)
+    return np.asarray(found.to_numpy(), dtype=np.int32)
 
 
 def flat(values: Any) -> Any:

@@ -116,7 +116,9 @@ CATALOGUE: dict[str, Entry] = {
         "sqrt mean (prediction - label)^2", "sklearn.metrics.root_mean_squared_error"
     ),
     "selection_rate": _fairness(
-        "positive predictions / predictions of a group", "fairlearn.metrics.selection_rate", ""
+        "positive predictions / predictions of a group",
+        "fairlearn.metrics.selection_rate",
+        "fairlearn",
     ),
     "demographic_parity_difference": _fairness(
         "greatest - least selection rate",

@@ -21,11 +21,11 @@ from watchkeeper_monitor.metrics.shares import share
 from watchkeeper_monitor.metrics.values import Estimate, Mean, Rate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import (
-    FOURTH,
+    ERROR,
+    ERROR_FOURTH,
+    ERROR_SQUARE,
     LOSS,
     LOSS_SQUARE,
-    MOMENT,
-    SQUARE,
     UNIT,
     Quantity,
 )
@@ -144,8 +144,8 @@ def _errors(grid: Grid, window: Profile) -> Iterator[Value]:
     if not n:
         yield from (nothing(metric, "", NO_LABELS) for metric in ("mae", "rmse"))
         return
-    absolute = float(window.sums("absolute_errors", MOMENT)) * unit
-    squares = float(window.sums("error_squares", SQUARE)) * unit**2
-    fourths = float(window.sums("error_fourths", FOURTH)) * unit**4
+    absolute = float(window.sums("absolute_errors", ERROR)) * unit
+    squares = float(window.sums("error_squares", ERROR_SQUARE)) * unit**2
+    fourths = float(window.sums("error_fourths", ERROR_FOURTH)) * unit**4
     yield of_mean("mae", Mean(absolute, squares, n))
     yield of_mean("rmse", Mean(squares, fourths, n, root=True))

@@ -25,15 +25,19 @@ def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: 
     at.view(into, "nulls")[:] += columns.n - present - columns.mistyped
     at.view(into, "mistyped")[:] += columns.mistyped
     cells = at.view(into, "cells")
-    for row, axis in enumerate(grid.axes):
-        values = ordered[row, : present[row]]
-        if not values.size:
+    least = ordered[:, 0].tolist()
+    most = ordered[np.arange(len(grid.axes)), present - 1].tolist()
+    starts = at.cell_starts.tolist()
+    for row, (axis, count) in enumerate(zip(grid.axes, present.tolist(), strict=True)):
+        if not count:
             continue
-        _count_sorted(cells[at.cell_starts[row] : at.cell_starts[row + 1]], values, axis)
-        extremes[0, row] = min(extremes[0, row], values[0])
-        extremes[1, row] = max(extremes[1, row], values[-1])
-        _add_excess(into, at, row, values, axis)
-    _add_moments(into, columns.numeric, grid, at)
+        values = ordered[row, :count]
+        _count_sorted(cells[starts[row] : starts[row + 1]], values, axis)
+        extremes[0, row] = min(extremes[0, row], least[row])
+        extremes[1, row] = max(extremes[1, row], most[row])
+        if axis.edges and (least[row] < axis.edges[0] or most[row] > axis.edges[-1]):
+            _add_excess(into, at, row, values, axis)
+    _add_moments(into, columns.numeric, at)
 
 
 def _count_sorted(cells: Ints, ordered: Floats, axis: Axis) -> None:
@@ -47,23 +51,21 @@ def _count_sorted(cells: Ints, ordered: Floats, axis: Axis) -> None:
 def _add_excess(into: Ints, at: Layout, row: int, values: Floats, axis: Axis) -> None:
     """Add how far values lie past the outer edges, for exact Wasserstein tails."""
     edges = axis.edge_array
-    if not edges.size:
-        return
+    short = values[: np.searchsorted(values, edges[0])]
+    far = values[np.searchsorted(values, edges[-1]) :]
     with np.errstate(over="ignore"):
-        if values[0] < edges[0]:
-            short = (edges[0] - values[: np.searchsorted(values, edges[0])]) / axis.scale
-            at.view(into, "excess_below")[row] += EXCESS.sums(short)
-        if values[-1] > edges[-1]:
-            far = values[np.searchsorted(values, edges[-1]) :]
+        if short.size:
+            excess = (edges[0] - short) / axis.scale
+            at.view(into, "excess_below")[row] += EXCESS.sums(excess)
+        if far.size:
             at.view(into, "excess_above")[row] += EXCESS.sums((far - edges[-1]) / axis.scale)
 
 
-def _add_moments(into: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
+def _add_moments(into: Ints, numeric: Floats, at: Layout) -> None:
     """Add sums and sums of squares of distances from the reference mean, in reference sd."""
-    mean = np.array([[axis.mean] for axis in grid.axes])
-    scale = np.array([[axis.scale] for axis in grid.axes])
     with np.errstate(over="ignore"):
-        z = (numeric - mean) / scale
+        z = numeric - at.means
+        z /= at.scales
     np.minimum(np.maximum(z, -MOMENT.limit, out=z), MOMENT.limit, out=z)
     at.view(into, "moments")[:] += MOMENT.sums(z)
     at.view(into, "squares")[:] += SQUARE.sums(z * z)

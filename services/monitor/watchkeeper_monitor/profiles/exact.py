@@ -55,10 +55,14 @@ class Quantity:
 
     def sums(self, values: Floats) -> Ints:
         """Return the limbs `[..., 2]` of the sums over the last axis; NaN adds nothing."""
-        held = np.minimum(np.maximum(values, -self.limit), self.limit)
+        held = np.maximum(values, -self.limit)
+        np.minimum(held, self.limit, out=held)
+        held[np.isnan(held)] = 0.0
         held *= 2.0**self.bits
-        np.rint(held, out=held)
-        whole = np.where(held == held, held, 0.0).astype(np.int64)  # noqa: PLR0124  NaN is not itself
+        whole = np.rint(held, out=held).astype(np.int64)
+        if values.shape[-1] << (self.bits + self.limit_bits) < 1 << 63:  # the sum fits one limb
+            total = whole.sum(axis=-1, dtype=np.int64)
+            return np.stack([total >> LIMB, total & _MASK], axis=-1)
         low = (whole & _MASK).sum(axis=-1, dtype=np.int64)
         high = (whole >> LIMB).sum(axis=-1, dtype=np.int64)
         return np.stack([high, low], axis=-1)
@@ -76,10 +80,13 @@ def carry(limbs: Ints) -> Ints:
     return np.stack([high + (low >> LIMB), low & _MASK], axis=-1)
 
 
-MOMENT = Quantity(bits=50, limit_bits=10)
-"""A value's distance from the reference mean, in reference sd, held to 1,024."""
-SQUARE = Quantity(bits=40, limit_bits=20)
-"""Its square."""
+MOMENT = Quantity(bits=36, limit_bits=10)
+"""A value's distance from the reference mean, in reference sd, held to 1,024.
+
+Coarse enough that 131,072 rows at a time are summed in one integer.
+"""
+SQUARE = Quantity(bits=27, limit_bits=20)
+"""Its square, likewise 65,536 rows at a time."""
 EXCESS = Quantity(bits=40, limit_bits=22)
 """How far a value lies past the outer edge, in reference sd, held to 4 million."""
 UNIT = Quantity(bits=60, limit_bits=2)
@@ -88,7 +95,11 @@ LOSS = Quantity(bits=56, limit_bits=6)
 """A log loss, at most 36.1 because probabilities are clipped at 2.2e-16."""
 LOSS_SQUARE = Quantity(bits=50, limit_bits=12)
 """Its square, at most 1,300."""
-FOURTH = Quantity(bits=20, limit_bits=40)
-"""A fourth power of a distance in reference sd."""
+ERROR = Quantity(bits=50, limit_bits=10)
+"""An error of a regression in reference sd of its prediction, held to 1,024."""
+ERROR_SQUARE = Quantity(bits=40, limit_bits=20)
+"""Its square."""
+ERROR_FOURTH = Quantity(bits=20, limit_bits=40)
+"""Its fourth power."""
 MILLISECONDS = Quantity(bits=30, limit_bits=32)
 """A latency, held to 49 days."""

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles.exact import (
-    FOURTH,
+    ERROR,
+    ERROR_FOURTH,
+    ERROR_SQUARE,
     LOSS,
     LOSS_SQUARE,
-    MOMENT,
-    SQUARE,
     UNIT,
 )
 from watchkeeper_monitor.profiles.layout import Layout
@@ -107,11 +107,11 @@ def _add_errors(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layou
     scale = grid.axes[-1].scale
     with np.errstate(over="ignore"):
         error = (labelled.prediction - labelled.label) / scale
-    error = np.clip(error, -MOMENT.limit, MOMENT.limit)
+    error = np.clip(error, -ERROR.limit, ERROR.limit)
     for name, quantity, values in (
-        ("errors", MOMENT, error),
-        ("absolute_errors", MOMENT, np.abs(error)),
-        ("error_squares", SQUARE, error**2),
-        ("error_fourths", FOURTH, error**4),
+        ("errors", ERROR, error),
+        ("absolute_errors", ERROR, np.abs(error)),
+        ("error_squares", ERROR_SQUARE, error**2),
+        ("error_fourths", ERROR_FOURTH, error**4),
     ):
         at.view(into, name)[:] += sign * quantity.sums(values)

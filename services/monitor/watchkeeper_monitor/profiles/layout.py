@@ -13,6 +13,7 @@ import numpy.typing as npt
 from watchkeeper_monitor.grids import Grid
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 _SUMS = (
     "moments",
@@ -48,6 +49,8 @@ class Layout:
         Likewise within `categories`, and within the groups of all attributes.
     sum_places
         Places of the high limbs of all two-limb sums; the low limb follows each.
+    means, scales
+        Of the axes, `[axes, 1]`.
     """
 
     sections: dict[str, tuple[int, tuple[int, ...]]]
@@ -56,6 +59,8 @@ class Layout:
     category_starts: Ints
     group_starts: Ints
     sum_places: Ints
+    means: Floats
+    scales: Floats
 
     def view(self, vector: Ints, name: str) -> Ints:
         """Return one section of a vector, in its shape, without copying."""
@@ -79,7 +84,14 @@ def layout_of(grid: Grid) -> Layout:
         for name in _SUMS
     ]
     return Layout(
-        sections, places[-1], cell_starts, category_starts, group_starts, np.concatenate(sums)
+        sections=sections,
+        size=places[-1],
+        cell_starts=cell_starts,
+        category_starts=category_starts,
+        group_starts=group_starts,
+        sum_places=np.concatenate(sums),
+        means=np.array([[axis.mean] for axis in grid.axes]),
+        scales=np.array([[axis.scale] for axis in grid.axes]),
     )
 
 
