@@ -42,7 +42,7 @@ def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: 
 
 def _count_sorted(cells: Ints, ordered: Floats, axis: Axis) -> None:
     """Add the cell counts of ascending values."""
-    below = np.searchsorted(ordered, axis.edge_array, side="left")
+    below = ordered.searchsorted(axis.edge_array)
     cells[:-1] += below
     cells[1:] -= below
     cells[-1] += ordered.size
