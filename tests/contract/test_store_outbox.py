@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.db import outbox
+from watchkeeper_shared.db import outbox, tables
 from watchkeeper_shared.db.relay import Relay
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import LogUnavailable, PermanentError
@@ -277,14 +278,23 @@ def test_a_running_relay_outlives_an_outage_and_hands_over_when_told_to_stop(
     assert Relay(database, writer, "monitor", SystemClock()).step() == 1
 
 
-def test_sent_messages_are_forgotten_after_a_while_and_waiting_ones_never(
+def test_sent_messages_are_forgotten_after_a_month_and_waiting_ones_never(
     database: Database, log: EmbeddedLog, writer: Obstacle, clock: ManualClock
 ) -> None:
+    relay = Relay(database, writer, "monitor", clock)
     enqueue(database, "sent")
-    Relay(database, writer, "monitor", clock).step()
-    enqueue(database, "waits")
+    enqueue(database, "refused", key="other")
+    writer.too_large = {b"refused"}
+    relay.step()
+    enqueue(database, "theirs", owner="alerting")
 
-    with database.transaction() as c:
-        assert outbox.forget_sent(c, "monitor", clock.now()) == 0
-        assert outbox.forget_sent(c, "monitor", clock.now() + timedelta(seconds=1)) == 1
-    assert waiting(database) == ["waits"]
+    def kept() -> set[str]:
+        with database.read() as c:
+            return set(c.execute(sa.select(tables.outbox.c.event_id)).scalars())
+
+    clock.advance(timedelta(days=29))
+    relay.step()
+    assert kept() == {"sent", "refused", "theirs"}
+    clock.advance(timedelta(days=2))
+    relay.step()
+    assert kept() == {"refused", "theirs"}

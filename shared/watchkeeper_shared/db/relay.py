@@ -30,6 +30,8 @@ _LONGEST_PAUSE = 10.0
 # The writer has a deadline of its own; this one only ends the wait for a broken writer.
 _ANSWER_SECONDS = 180.0
 _LEASE = timedelta(seconds=10)
+_KEEP = timedelta(days=30)
+_BETWEEN_TIDYING = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class Relay:
         self._clock = clock
         self._batch = batch
         self._lease = f"relay/{owner}"
+        self._tidied_at = clock.now()
         self._holder = uuid.uuid4().hex
 
     def step(self) -> int:
@@ -95,6 +98,8 @@ class Relay:
         """
         with self._database.read() as c:
             waiting = outbox.unsent(c, self._owner, self._batch)
+        if not waiting:
+            self._tidy_up()
         if not waiting or not self._holds_lease():
             return 0
         outcome = self._send(waiting)
@@ -125,6 +130,16 @@ class Relay:
                 pause = _IDLE
                 stop.wait(0 if busy else _IDLE)
         self._give_back()
+
+    def _tidy_up(self) -> None:
+        """Forget, now and then, what was sent long ago; receivers remember its ids."""
+        now = self._clock.now()
+        if now - self._tidied_at < _BETWEEN_TIDYING:
+            return
+        self._tidied_at = now
+        with self._database.transaction() as c:
+            gone = outbox.forget_sent(c, self._owner, now - _KEEP)
+        logger.info("outbox_tidied", extra={"owner": self._owner, "messages": gone})
 
     def _holds_lease(self) -> bool:
         with self._database.transaction() as c:
