@@ -184,12 +184,12 @@ class Planner:
         spec = newest.spec
         step, size = spec.step_delta, spec.size_delta
         arrival = EPOCH + (self._tide.last_arrival - EPOCH) // step * step
-        start = max(newest.window.start, arrival)
+        start = max(newest.window.start, arrival - step)
         until = self._now - spec.lateness_delta
-        empty = empty_after(Span(start, start + size), spec, until, MOST_EMPTY)
-        # A sliding window that reaches back to the last record is not silent.
+        empty = empty_after(Span(start, start + size), spec, until, MOST_EMPTY + 1)
+        # The window in which the last record came is not silent, nor one that reaches back to it.
         silent = [window for window in empty if window.start >= self._tide.last_arrival]
-        return self._unjudged(newest, silent)
+        return self._unjudged(newest, silent[:MOST_EMPTY])
 
     def _unjudged(self, like: Task, spans: Sequence[Span]) -> set[Task]:
         if not spans:

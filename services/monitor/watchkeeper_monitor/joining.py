@@ -29,6 +29,8 @@ CHUNK = 20_000
 def join(c: sa.Connection, system: str, spec: AISystem, baselines: Baselines) -> int:
     """Join one chunk of waiting labels, in the caller's transaction; return how many."""
     found = labels.joined(c, system, CHUNK)
+    if not found:
+        return 0
     by_pane: defaultdict[PaneKey, list[Joined]] = defaultdict(list)
     for one in found:
         by_pane[one.key].append(one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from watchkeeper_monitor.decision import decide, levels
+from watchkeeper_monitor.decision import Judgement, decide, levels
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
@@ -85,6 +85,9 @@ def looks_at(rule: Rule, value: Value, features: Collection[str]) -> bool:
 
 def _judged(value: Value, rule: Rule | None, alpha: float, reference: str | None) -> Measurement:
     judgement = decide(value, rule, alpha)
+    if judgement.state is State.OK and not value.n:
+        # A count of nothing is a number, and still says nothing about health.
+        judgement = Judgement(State.NO_DATA, f"no rows in this window; {judgement.reason}")
     return Measurement(
         series=Series("" if rule is None else rule.id, value.metric, value.column, value.segment),
         value=value.value,

@@ -181,8 +181,10 @@ class Partitions:
         return self._reader.end(at) - (self._reader.beginning(at) if stored is None else stored)
 
     def is_caught_up(self) -> bool:
-        """Return whether all that is in our partitions was read and stored."""
-        return not self._waiting and all(
+        """Return whether we have partitions, and all that is in them was read and stored."""
+        if not self._pending or self._waiting:
+            return False
+        return all(
             one.is_empty and self._reader.end(at) <= one.next_offset
             for at, one in self._pending.items()
         )

@@ -216,8 +216,9 @@ class Worker:
         try:
             if self._partitions is not None:
                 self._flush(self._partitions)
+                self._judge.give_back()
         except (StoreUnavailable, LogUnavailable) as error:
-            # The next owner reads it again from the stored position.
+            # The next owner reads it again from the stored position; leases expire.
             logger.warning("unflushed_at_stop", extra={"reason": str(error)})
         self.close()
 
