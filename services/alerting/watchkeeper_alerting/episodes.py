@@ -106,7 +106,11 @@ class Handler:
             return
         ticket = alert_store.ticket_of(c, alert.id) or ""
         subject = messages.Subject(
-            alert=alert.id, ticket=ticket, public_url=self.public_url, severity=alert.severity
+            alert=alert.id,
+            ticket=ticket,
+            public_url=self.public_url,
+            severity=alert.severity,
+            opened_at=alert.opened_at,
         )
         firing = event == "firing"
         notice = messages.notice(

@@ -35,8 +35,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         One sentence: the value, the limit, and how sure that is.
     alert_url, ticket_url
         Where to look and act.
-    began_at, ended_at
-        The window in which the breach began, and when it was resolved.
+    opened_at, ended_at
+        When the alert opened, and when it was resolved.
     """
 
     alert: str
@@ -50,7 +50,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     runbook: str
     alert_url: str
     ticket_url: str
-    began_at: datetime
+    opened_at: datetime
     ended_at: datetime | None = None
 
 
@@ -63,14 +63,15 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         Their ids; no ticket is an empty text.
     public_url
         Where the console is.
-    severity
-        As when the alert opened: it is part of the identity in Alertmanager.
+    severity, opened_at
+        As when the alert opened: the severity is part of the identity in Alertmanager.
     """
 
     alert: str
     ticket: str
     public_url: str
     severity: str
+    opened_at: datetime
 
 
 def notice(
@@ -90,7 +91,7 @@ def notice(
         runbook=breach.runbook,
         alert_url=f"{base}/alerts/{subject.alert}",
         ticket_url=f"{base}/tickets/{subject.ticket}" if subject.ticket else "",
-        began_at=breach.opened_window,
+        opened_at=subject.opened_at,
         ended_at=ended_at,
     )
 
@@ -99,7 +100,8 @@ def title(breach: BreachEvent, event: Event = "firing") -> str:
     """Return the one line that a phone shows."""
     state = breach.severity if event == "firing" else "resolved"
     owner = f" ({breach.owner_team})" if breach.owner_team else ""
-    return f"[{state}] {breach.system}: {series(breach)} {_verdict(breach, event)}{owner}"
+    told = f"[{state}] {breach.system}: {series(breach)} {_verdict(breach, event)}{owner}"
+    return " ".join(told.split())  # names are free text; a title is one line
 
 
 def series(breach: BreachEvent) -> str:

@@ -10,7 +10,11 @@ from watchkeeper_alerting import messages
 from watchkeeper_alerting.testing.builders import a_breach
 
 SUBJECT = messages.Subject(
-    alert="a-1", ticket="t-1", public_url="https://watch.example.org", severity="critical"
+    alert="a-1",
+    ticket="t-1",
+    public_url="https://watch.example.org",
+    severity="critical",
+    opened_at=datetime(2026, 11, 23, 6, tzinfo=UTC),
 )
 
 

@@ -1,0 +1,188 @@
+"""Sends what waits in `deliveries`: at least once, patiently, and visibly.
+
+Lease, send outside of any transaction, settle. Whoever dies in between loses the lease and
+the notice goes out again under the same id. Any number of threads and replicas may work.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from watchkeeper_alerting.alerts import AlertState
+from watchkeeper_alerting.channels.opening import Opener
+from watchkeeper_alerting.counters import Counters
+from watchkeeper_alerting.messages import Notice
+from watchkeeper_alerting.retrying import judge
+from watchkeeper_alerting.store import alerts, deliveries, objects
+from watchkeeper_alerting.store.deliveries import DeliveryState, StoredDelivery
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import (
+    ReceiverUnavailable,
+    RejectedByReceiver,
+    RetryableError,
+    WatchkeeperError,
+)
+from watchkeeper_shared.specs import Channel as ChannelSpec
+
+_BATCH = 20
+_LEASE = timedelta(seconds=120)  # longer than any attempt can take
+_IDLE = 0.5
+_LONGEST_PAUSE = 30.0
+_REPEAT_ATTEMPTS = 3  # a repetition that fails waits as a third attempt does, not ever longer
+_RESOLVED_REPEATS = timedelta(minutes=5)  # Alertmanager may have been away for that long
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    state: DeliveryState
+    next_attempt_at: datetime
+    delivered_at: datetime | None
+    error: str | None
+    counted: str
+
+
+class Deliverer:
+    """Delivers notifications.
+
+    Parameters
+    ----------
+    database, clock
+        Where they wait, and what time it is.
+    opener
+        Makes channels from what was applied.
+    counters
+        Where outcomes are counted.
+    rng
+        Spreads the retries.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        opener: Opener,
+        counters: Counters,
+        rng: random.Random,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._opener = opener
+        self._counters = counters
+        self._rng = rng
+
+    def run(self, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
+        """Work until `stop` is set; call `beat` on every turn, for the liveness probe."""
+        pause = _IDLE
+        while not stop.is_set():
+            beat()
+            try:
+                self.step(beat)
+                pause = _IDLE
+            except RetryableError as error:
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                logger.warning("deliveries_wait", extra={"seconds": pause, "reason": str(error)})
+            stop.wait(pause)
+
+    def step(self, beat: Callable[[], None] = lambda: None) -> int:
+        """Attempt what is due; return how many attempts were made.
+
+        Raises
+        ------
+        StoreUnavailable
+            The database does not answer; what was sent will be sent again.
+        """
+        with self._database.read() as c:
+            waiting = deliveries.due(c, self._clock.now(), _BATCH)
+            specs = {one.name: one.spec for one in objects.listing(c, "Channel")} if waiting else {}
+        attempts = 0
+        for delivery in waiting:
+            beat()
+            until = self._clock.now() + _LEASE
+            with self._database.transaction() as c:
+                leased = deliveries.lease(c, delivery, until)
+            if leased:
+                attempts += 1
+                self._attempt(delivery, specs.get(delivery.channel), until)
+        return attempts
+
+    def _attempt(
+        self, delivery: StoredDelivery, spec: dict[str, object] | None, until: datetime
+    ) -> None:
+        try:
+            repeat = self._send(delivery, spec)
+        except (ReceiverUnavailable, RejectedByReceiver) as error:
+            outcome = self._failed(delivery, error)
+        else:
+            outcome = self._delivered(delivery, repeat)
+        with self._database.transaction() as c:
+            deliveries.settle(
+                c,
+                delivery.id,
+                leased_until=until,
+                state=outcome.state,
+                next_attempt_at=outcome.next_attempt_at,
+                delivered_at=outcome.delivered_at,
+                error=outcome.error,
+            )
+        self._counters.notifications.labels(delivery.channel, outcome.counted).inc()
+        _log(delivery, outcome)
+
+    def _send(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> timedelta | None:
+        if spec is None:
+            raise RejectedByReceiver(f"there is no channel {delivery.channel!r} any more")
+        channel = self._opener.open(msgspec.convert(spec, ChannelSpec))
+        notice = msgspec.convert(delivery.payload, Notice)
+        channel.send(delivery.id, notice, self._clock.now())
+        return channel.repeat
+
+    def _delivered(self, delivery: StoredDelivery, repeat: timedelta | None) -> _Outcome:
+        now = self._clock.now()
+        if repeat is not None and self._is_news(delivery, now):
+            return _Outcome(DeliveryState.REPEATING, now + repeat, now, None, "delivered")
+        return _Outcome(DeliveryState.DELIVERED, now, now, None, "delivered")
+
+    def _is_news(self, delivery: StoredDelivery, now: datetime) -> bool:
+        """Whether what was told still holds, so that telling it again makes sense."""
+        with self._database.read() as c:
+            alert = alerts.find(c, delivery.alert)
+        if alert is None:
+            return False
+        if delivery.event == "firing":
+            return alert.state is not AlertState.RESOLVED
+        return alert.resolved_at is not None and now < alert.resolved_at + _RESOLVED_REPEATS
+
+    def _failed(self, delivery: StoredDelivery, error: WatchkeeperError) -> _Outcome:
+        now = self._clock.now()
+        # A repetition is not a delivery that failed: it stays due until the alert is over.
+        repeating = delivery.state is DeliveryState.REPEATING and isinstance(error, RetryableError)
+        age = timedelta(0) if repeating else now - delivery.created_at
+        attempts = _REPEAT_ATTEMPTS if repeating else delivery.attempts + 1
+        verdict = judge(error, attempts, age, self._rng.random())
+        if repeating and not self._is_news(delivery, now):
+            return _Outcome(DeliveryState.DELIVERED, now, None, verdict.reason, "failed")
+        if verdict.wait is None:
+            return _Outcome(DeliveryState.FAILED, now, None, verdict.reason, "failed")
+        return _Outcome(delivery.state, now + verdict.wait, None, verdict.reason, "retried")
+
+
+def _log(delivery: StoredDelivery, outcome: _Outcome) -> None:
+    fields = {
+        "delivery": delivery.id,
+        "channel": delivery.channel,
+        "told": delivery.event,
+        "attempt": delivery.attempts + 1,
+        "outcome": outcome.counted,
+        "error": outcome.error,
+    }
+    level = logging.INFO if outcome.counted == "delivered" else logging.WARNING
+    logger.log(level, "notification_attempted", extra=fields)

@@ -1,0 +1,209 @@
+"""Notifications go out at least once, patiently, in order, and visibly."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from watchkeeper_alerting.applying import application
+from watchkeeper_alerting.applying.documents import SourceFile
+from watchkeeper_alerting.breach_records import decode
+from watchkeeper_alerting.channels.opening import Opener
+from watchkeeper_alerting.counters import Counters
+from watchkeeper_alerting.deliverer import Deliverer
+from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.store import alerts, deliveries
+from watchkeeper_alerting.store.deliveries import StoredDelivery
+from watchkeeper_alerting.testing.builders import a_breach, a_record
+from watchkeeper_alerting.testing.receivers import HttpReceiver, http_receiver
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.events.breaches import BREACH_CLEARED, BREACH_OPENED
+from watchkeeper_shared.testing.clocks import ManualClock
+
+
+class Desk:
+    """A deliverer, one receiver, and breaches that happen."""
+
+    def __init__(self, database: Database, clock: ManualClock, receiver: HttpReceiver) -> None:
+        self.database = database
+        self.clock = clock
+        self.receiver = receiver
+        self.registry = CollectorRegistry()
+        self.client = httpx.Client(trust_env=False)
+        opener = Opener(self.client, {}, timedelta(minutes=1))
+        self.deliverer = Deliverer(
+            database, clock, opener, Counters(self.registry), random.Random(1)
+        )
+
+    def apply_channel(self, kind: str) -> None:
+        text = f"""\
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {{name: oncall}}
+spec: {{type: {kind}, url: "{self.receiver.url}"}}
+"""
+        with self.database.transaction() as c:
+            application.apply(c, [SourceFile("c.yaml", text)], "admin", self.clock.now())
+
+    def happen(self, kind: str, event_id: str) -> None:
+        turn = decode(a_record(a_breach(), kind, event_id).value)
+        with self.database.transaction() as c:
+            Handler("https://watch.example.org").handle(c, turn, self.clock.now())
+
+    def deliveries(self) -> list[StoredDelivery]:
+        with self.database.read() as c:
+            (alert,) = alerts.listing(c)
+            return deliveries.of_alert(c, alert.id)
+
+    def counted(self, outcome: str) -> float:
+        labels = {"channel": "oncall", "outcome": outcome}
+        return self.registry.get_sample_value("watchkeeper_notifications_total", labels) or 0
+
+    def pass_time(self, time: timedelta, step: timedelta = timedelta(seconds=30)) -> None:
+        for _ in range(time // step):
+            self.clock.advance(step)
+            self.deliverer.step()
+
+
+@pytest.fixture
+def desk(database: Database, clock: ManualClock) -> Iterator[Desk]:
+    with http_receiver() as receiver:
+        made = Desk(database, clock, receiver)
+        yield made
+        made.client.close()
+
+
+def test_a_notification_is_delivered_once(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+
+    assert desk.deliverer.step() == 1
+    assert desk.deliverer.step() == 0
+
+    (only,) = desk.deliveries()
+    assert (only.state, only.attempts, only.delivered_at) == ("delivered", 1, desk.clock.now())
+    assert len(desk.receiver.received) == 1
+    assert desk.counted("delivered") == 1
+
+
+def test_a_busy_receiver_gets_it_later_under_the_same_id(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.receiver.answers.extend([(500, {}), (503, {})])
+
+    desk.deliverer.step()
+    (waiting,) = desk.deliveries()
+    desk.pass_time(timedelta(minutes=2))
+
+    (only,) = desk.deliveries()
+    assert waiting.state == "queued"
+    assert "answered 500" in (waiting.last_error or "")
+    assert (only.state, only.attempts, only.last_error) == ("delivered", 3, None)
+    assert len({one.headers["webhook-id"] for one in desk.receiver.received}) == 1
+    assert (desk.counted("retried"), desk.counted("delivered")) == (2, 1)
+
+
+def test_the_wait_that_the_receiver_asks_for_is_kept(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.receiver.answers.append((429, {"retry-after": "600"}))
+    desk.deliverer.step()
+
+    desk.pass_time(timedelta(minutes=9, seconds=30))
+    assert len(desk.receiver.received) == 1
+
+    desk.pass_time(timedelta(minutes=1))
+    assert len(desk.receiver.received) == 2
+
+
+def test_a_refusal_is_final_and_visible(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.receiver.answers.append((410, {}))
+
+    desk.deliverer.step()
+    desk.pass_time(timedelta(minutes=30))
+
+    (only,) = desk.deliveries()
+    assert (only.state, only.attempts) == ("failed", 1)
+    assert "answered 410" in (only.last_error or "")
+    assert desk.counted("failed") == 1
+
+
+def test_after_a_day_it_is_given_up(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.receiver.answers.extend([(503, {})] * 1000)
+
+    desk.pass_time(timedelta(hours=25), timedelta(minutes=5))
+
+    (only,) = desk.deliveries()
+    assert only.state == "failed"
+    assert "given up after" in (only.last_error or "")
+
+
+def test_the_end_never_overtakes_the_beginning(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.receiver.answers.extend([(503, {})] * 3)
+    desk.deliverer.step()
+    desk.clock.advance(timedelta(seconds=1))
+    desk.happen(BREACH_CLEARED, "e-2")
+
+    desk.pass_time(timedelta(minutes=5))
+
+    told = [json.loads(one.body)["data"]["event"] for one in desk.receiver.received]
+    assert told == ["firing"] * 4 + ["resolved"]
+
+
+def test_two_deliverers_do_not_send_the_same_thing_twice(desk: Desk) -> None:
+    desk.apply_channel("webhook")
+    desk.happen(BREACH_OPENED, "e-1")
+    (waiting,) = desk.deliveries()
+    until = desk.clock.now() + timedelta(minutes=2)
+    with desk.database.transaction() as c:
+        assert deliveries.lease(c, waiting, until)
+
+    with desk.database.transaction() as c:
+        assert not deliveries.lease(c, waiting, until + timedelta(seconds=1))
+    assert desk.deliverer.step() == 0
+
+    desk.clock.advance(timedelta(minutes=3))  # the first one died: its lease is over
+    assert desk.deliverer.step() == 1
+
+
+def test_alertmanager_is_told_again_while_it_fires_and_for_a_while_after(desk: Desk) -> None:
+    desk.apply_channel("alertmanager")
+    desk.happen(BREACH_OPENED, "e-1")
+
+    desk.pass_time(timedelta(minutes=10))
+    firing = len(desk.receiver.received)
+    desk.happen(BREACH_CLEARED, "e-2")
+    desk.pass_time(timedelta(minutes=30))
+
+    resolved = [json.loads(one.body)[0]["endsAt"] for one in desk.receiver.received[firing:]]
+    assert firing in (10, 11)
+    assert len(resolved) in (5, 6)
+    assert set(resolved) == {"2026-11-23T12:10:00Z"}
+    assert [one.state for one in desk.deliveries()] == ["delivered", "delivered"]
+
+
+def test_alertmanager_that_was_away_is_told_again_once_it_is_back(desk: Desk) -> None:
+    desk.apply_channel("alertmanager")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.deliverer.step()
+    desk.receiver.answers.extend([(503, {})] * 50)
+    desk.pass_time(timedelta(hours=30), timedelta(minutes=10))
+    desk.receiver.answers.clear()
+
+    desk.pass_time(timedelta(minutes=2))
+
+    (only,) = desk.deliveries()
+    assert only.state == "repeating"
+    assert only.last_error is None
