@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from watchkeeper_ingest.acceptance import Accepted, Known, accept
 from watchkeeper_ingest.admission import Admission, Fuse
 from watchkeeper_ingest.bodies import TooLarge, read_body
 from watchkeeper_ingest.coalescing import Coalescer
+from watchkeeper_ingest.freshness import Freshness
 from watchkeeper_ingest.metrics import IngestMetrics, Refusal
 from watchkeeper_ingest.settings import IngestSettings
 from watchkeeper_shared.clock import Clock
@@ -22,11 +22,13 @@ from watchkeeper_shared.events.codec import decode_items
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 
-logger = logging.getLogger(__name__)
-
-_UNREGISTERED = frozenset({RejectCode.UNKNOWN_SYSTEM, RejectCode.UNKNOWN_VERSION})
 _INLINE_BYTES = 16 << 10
 """Bodies up to this size are decoded on the event loop: a thread would cost more."""
+
+_FRESH_SECONDS = 3.0
+"""How long a request that names something unknown waits for a fresh reading at most."""
+
+_UNKNOWN = frozenset({RejectCode.UNKNOWN_SYSTEM, RejectCode.UNKNOWN_VERSION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Intake:
         Whether there is room, and whether the log answers.
     coalescer
         Where accepted events go.
+    freshness
+        Whether what was declared is newer than a request.
     metrics
         What is counted.
     """
@@ -64,6 +68,7 @@ class Intake:
         admission: Admission,
         fuse: Fuse,
         coalescer: Coalescer,
+        freshness: Freshness,
         metrics: IngestMetrics,
     ) -> None:
         self._registry = registry
@@ -72,6 +77,7 @@ class Intake:
         self._admission = admission
         self._fuse = fuse
         self._coalescer = coalescer
+        self._freshness = freshness
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="ingest-decode")
 
@@ -93,11 +99,7 @@ class Intake:
             with self._admission.enter() as share:
                 limit = self._settings.ingest_max_body_bytes
                 body = await read_body(sent.chunks, sent.encoding, limit, share)
-                accepted = await self._off_loop(
-                    len(body) > _INLINE_BYTES, lambda: self._decide(body, sent)
-                )
-                if any(one.code in _UNREGISTERED for one in accepted.rejects):
-                    accepted = await self._off_loop(True, lambda: self._decide_anew(body, sent))
+                accepted = await self._decided(body, sent, began)
                 await self._hand_over(sent.kind, accepted)
         except TooLarge:
             self._metrics.rejected(Refusal.TOO_LARGE)
@@ -114,12 +116,22 @@ class Intake:
         """Let go of the threads."""
         self._threads.shutdown()
 
-    async def _off_loop(self, heavy: bool, work: Callable[[], Accepted]) -> Accepted:  # noqa: FBT001
-        if not heavy:
-            return work()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _decided(self, body: bytes, sent: Sent, began: float) -> Accepted:
+        """Decide, and once more with fresh knowledge where something was unknown."""
+        accepted = await self._decide(body, sent)
+        if _UNKNOWN.isdisjoint(one.code for one in accepted.rejects):
+            return accepted
+        fresh = asyncio.wrap_future(self._freshness.past(began))
+        await asyncio.wait([fresh], timeout=_FRESH_SECONDS)
+        return await self._decide(body, sent) if fresh.done() else accepted
 
-    def _decide(self, body: bytes, sent: Sent) -> Accepted:
+    async def _decide(self, body: bytes, sent: Sent) -> Accepted:
+        if len(body) <= _INLINE_BYTES:
+            return self._decide_now(body, sent)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._decide_now, body, sent)
+
+    def _decide_now(self, body: bytes, sent: Sent) -> Accepted:
         decoded = decode_items(body, sent.content_type, sent.kind, self._settings.ingest_max_rows)
         known = Known(
             systems=self._registry.systems(),
@@ -128,14 +140,6 @@ class Intake:
             now=self._clock.now(),
         )
         return accept(decoded, sent.kind, known)
-
-    def _decide_anew(self, body: bytes, sent: Sent) -> Accepted:
-        """Look once more before refusing for good: it may have been applied a moment ago."""
-        try:
-            self._registry.refresh()
-        except StoreUnavailable as error:
-            logger.warning("registry_unread", extra={"reason": str(error)})
-        return self._decide(body, sent)
 
     async def _hand_over(self, kind: Kind, accepted: Accepted) -> None:
         waiting = [

@@ -6,7 +6,6 @@ POST /v1/predictions, /v1/labels
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from watchkeeper_ingest import api
 from watchkeeper_ingest.admission import Admission, Fuse
 from watchkeeper_ingest.coalescing import Coalescer, Limits
+from watchkeeper_ingest.freshness import Freshness
 from watchkeeper_ingest.intake import Intake
 from watchkeeper_ingest.metrics import IngestMetrics
 from watchkeeper_ingest.records import Cut, Records
@@ -26,14 +26,11 @@ from watchkeeper_ingest.settings import IngestSettings
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.keys import Keys
 from watchkeeper_shared.db.registry import Registry
-from watchkeeper_shared.errors import StoreUnavailable
 from watchkeeper_shared.eventlog.port import EventLog, LogWriter
 from watchkeeper_shared.observability import callers, pages, problems
 from watchkeeper_shared.observability.health import Health
 
-logger = logging.getLogger(__name__)
-
-_REFRESH_SECONDS = 1.0
+_REFRESH_SECONDS = 0.5
 
 MEMORY = timedelta(milliseconds=200)
 """How old a registry may be at a second look, before something unknown is refused."""
@@ -50,7 +47,7 @@ class Parts:
     log
         Where events go.
     registry
-        What was declared; ingest refreshes it in a thread of its own.
+        What was declared, with its default age; ingest refreshes it in a thread of its own.
     keys
         Who may publish.
     health, metrics
@@ -75,11 +72,15 @@ def opened(parts: Parts) -> Iterator[APIRouter]:
     """
     writer = parts.log.writer()
     stop = threading.Event()
-    _refresh_once(parts)
+    freshness = Freshness(parts.registry, parts.clock)
+    freshness.refresh()
     try:
-        with _intake(parts, writer) as intake:
+        with _intake(parts, writer, freshness) as intake:
             refresher = threading.Thread(
-                target=_refresh, args=(parts, stop), name="ingest-registry", daemon=True
+                target=_refresh,
+                args=(freshness, parts.health, stop),
+                name="ingest-registry",
+                daemon=True,
             )
             refresher.start()
             try:
@@ -102,7 +103,7 @@ def create_app(parts: Parts, routes: APIRouter) -> FastAPI:
 
 
 @contextmanager
-def _intake(parts: Parts, writer: LogWriter) -> Iterator[Intake]:
+def _intake(parts: Parts, writer: LogWriter, freshness: Freshness) -> Iterator[Intake]:
     settings = parts.settings
     metrics = IngestMetrics(parts.metrics)
     fuse = Fuse(parts.clock)
@@ -123,6 +124,7 @@ def _intake(parts: Parts, writer: LogWriter) -> Iterator[Intake]:
         admission=admission,
         fuse=fuse,
         coalescer=coalescer,
+        freshness=freshness,
         metrics=metrics,
     )
     parts.health.check("event log", parts.log.ping)
@@ -135,18 +137,10 @@ def _intake(parts: Parts, writer: LogWriter) -> Iterator[Intake]:
         parts.health.ended("ingest coalescer")
 
 
-def _refresh(parts: Parts, stop: threading.Event) -> None:
+def _refresh(freshness: Freshness, health: Health, stop: threading.Event) -> None:
     """Keep the registry fresh, so that no request ever waits for the database."""
-    beat = parts.health.loop("ingest registry", timedelta(minutes=2))
+    beat = health.loop("ingest registry", timedelta(minutes=2))
     while not stop.wait(_REFRESH_SECONDS):
         beat()
-        _refresh_once(parts)
-    parts.health.ended("ingest registry")
-
-
-def _refresh_once(parts: Parts) -> None:
-    try:
-        parts.registry.refresh()
-    except StoreUnavailable as error:
-        # Requests get 503 until the first reading; the probe says why.
-        logger.warning("registry_unread", extra={"reason": str(error)})
+        freshness.refresh()
+    health.ended("ingest registry")
