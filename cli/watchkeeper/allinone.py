@@ -118,7 +118,10 @@ def _application(process: Process, stop: threading.Event) -> Iterator[FastAPI]:
         stack.enter_context(_monitor(process, stop))
         from watchkeeper_alerting.api import application
         from watchkeeper_alerting.api.context import Context
-        application.install(app, Context(process.database, process.clock, "http://127.0.0.1", 100_000_000))
+
+        application.install(
+            app, Context(process.database, process.clock, "http://127.0.0.1", 100_000_000)
+        )
         app.include_router(stack.enter_context(ingest.opened(_ingest_parts(process))))
         yield app
 
@@ -128,7 +131,7 @@ def _ingest_parts(process: Process) -> ingest.Parts:
         settings=read(IngestSettings, process.env),
         clock=process.clock,
         log=process.log,
-        registry=Registry(process.database, process.clock),
+        registry=Registry(process.database, process.clock, ingest.MEMORY),
         keys=process.keys,
         health=process.health,
         metrics=process.metrics,

@@ -15,9 +15,9 @@ from watchkeeper_shared.errors import InvalidObject, WatchkeeperError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("watchkeeper.commands.up:up", "Run everything in one process: no server needed."),
     "demo": ("watchkeeper.commands.demo:demo", "Watch three years of real inference logs."),
-    "ingest": ("watchkeeper.commands.services:ingest", "Run the ingest service."),
-    "monitor": ("watchkeeper.commands.services:monitor", "Run the monitor."),
-    "alerting": ("watchkeeper.commands.services:alerting", "Run the alerting service."),
+    "ingest": ("watchkeeper.commands.ingest:ingest", "Run the ingest service."),
+    "monitor": ("watchkeeper.commands.monitor:monitor", "Run the monitor."),
+    "alerting": ("watchkeeper.commands.alerting:alerting", "Run the alerting service."),
     "apply": ("watchkeeper.commands.apply:apply", "Apply systems, policies and channels."),
     "reference": ("watchkeeper.commands.reference:reference", "Build and upload references."),
     "publish": ("watchkeeper.commands.publish:publish", "Send predictions and labels of a file."),

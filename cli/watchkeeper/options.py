@@ -47,3 +47,20 @@ def of_a_table(command: _Command) -> _Command:
 def client(url: str, token: str) -> Client:
     """Return the client that the options describe."""
     return Client(url, token)
+
+
+def of_a_server(port: int) -> Callable[[_Command], _Command]:
+    """Add `--host` and `--port`."""
+
+    def add(command: _Command) -> _Command:
+        host = click.option("--host", default="127.0.0.1", show_default=True)
+        number = click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=port,
+            show_default=True,
+            help="0 takes a free one.",
+        )
+        return host(number(command))
+
+    return add

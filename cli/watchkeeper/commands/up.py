@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from pathlib import Path
 
 import click
 
 from watchkeeper import allinone
 from watchkeeper.folder import Folder
+from watchkeeper.options import of_a_server
+from watchkeeper.serving import announce, told_to_stop
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.observability import logs
-from watchkeeper_shared.observability.serving import stop_on_signals
 from watchkeeper_shared.settings import environment
 
 
@@ -23,8 +21,7 @@ from watchkeeper_shared.settings import environment
     required=True,
     help="Where the event log, the database and the first key are kept.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@of_a_server(8080)
 def up(data: Path, host: str, port: int) -> None:
     """Run ingest, monitor and alerting in one process, on one port.
 
@@ -32,14 +29,6 @@ def up(data: Path, host: str, port: int) -> None:
     admin's API key (admin.token, made on the first start). A second start goes on where the
     first one stopped. SIGTERM and Ctrl-C let requests in flight finish.
     """
-    logs.configure("watchkeeper", sys.stderr)
-    stop = threading.Event()
-    stop_on_signals(stop)
-    allinone.run(
-        Folder(data.absolute()),
-        (host, port),
-        environment(),
-        SystemClock(),
-        stop,
-        lambda url: click.echo(f"ready {url}"),
-    )
+    folder = Folder(data.absolute())
+    with told_to_stop("watchkeeper") as stop:
+        allinone.run(folder, (host, port), environment(), SystemClock(), stop, announce)

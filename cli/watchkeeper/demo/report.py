@@ -83,7 +83,7 @@ def number(value: float | None) -> str:
     Examples
     --------
     >>> number(0.72345), number(2651.0), number(None)
-    ('0.7234', '2,651', '–')
+    ('0.7235', '2,651', '–')
     """
     if value is None:
         return "–"
