@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,13 +172,87 @@ def _hour(start: str) -> int:
     return (datetime.fromisoformat(start) - BEGIN) // timedelta(hours=1)
 
 
+SECRET = new_secret(bytes(range(32)))
+"""What notifications to the person on call are signed with."""
+
+
 @pytest.fixture
-def paged() -> Iterator[tuple[Receiver, str]]:
-    """Somebody on call, and the secret that notifications to them are signed with."""
-    secret = new_secret(bytes(range(32)))
+def receiver() -> Iterator[Receiver]:
+    """Somebody on call."""
     told: list[Received] = []
-    with Receiver(secret, told.append) as receiver:
-        yield receiver, secret
+    with Receiver(SECRET, told.append) as one:
+        yield one
 
 
-Opened = Callable[[str, str, str], AbstractContextManager[World]]
+@pytest.fixture
+def make_world(receiver: Receiver) -> Iterator[Callable[..., World]]:
+    """Open the world around a Watchkeeper that serves at some address."""
+    with ExitStack() as stack:
+
+        def make(token: str, alerting: str, ingest: str | None = None) -> World:
+            asked = stack.enter_context(Client(alerting, token))
+            taking = stack.enter_context(Client(ingest or alerting, token))
+            return World(taking, asked, receiver)
+
+        yield make
+
+
+@dataclass
+class Launched:
+    """A running `watchkeeper` process."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@dataclass
+class Launcher:
+    """Starts `watchkeeper` processes and ends those that are still there."""
+
+    folder: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __call__(self, *words: object, env: Mapping[str, str]) -> Launched:
+        """Start a command that serves, and wait until it is ready."""
+        log = (self.folder / f"process-{len(self.started)}.log").open("wb")
+        with log:
+            process = subprocess.Popen(
+                _command(words), env=_env(env), stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        self.started.append(process)
+        line = process.stdout.readline() if process.stdout else ""
+        assert line.startswith("ready "), Path(log.name).read_text()
+        return Launched(process, line.removeprefix("ready ").strip())
+
+    def failing(self, *words: object) -> tuple[int, str]:
+        """Run a command that is expected to end, and return its code and what it said."""
+        done = subprocess.run(
+            _command(words), env=_env({}), capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.returncode, done.stderr
+
+
+def _command(words: Sequence[object]) -> list[str]:
+    return [sys.executable, "-m", "watchkeeper", *map(str, words)]
+
+
+def _env(env: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": os.defpath, SECRET_VARIABLE: SECRET, **env}
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launcher]:
+    """Start `watchkeeper` processes; all of them end with the test."""
+    launcher = Launcher(tmp_path)
+    yield launcher
+    for process in launcher.started:
+        if process.poll() is None:
+            process.kill()
+        process.wait(60)
+        if process.stdout:
+            process.stdout.close()
