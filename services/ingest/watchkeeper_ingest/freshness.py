@@ -31,9 +31,7 @@ class Freshness:
         process asked for one.
     """
 
-    def __init__(
-        self, registry: Registry, clock: Clock, max_age: timedelta = timedelta(seconds=1)
-    ) -> None:
+    def __init__(self, registry: Registry, clock: Clock, max_age: timedelta) -> None:
         self._registry = registry
         self._clock = clock
         self._max_age = max_age.total_seconds()

@@ -33,7 +33,8 @@ from watchkeeper_shared.observability.health import Health
 _REFRESH_SECONDS = 0.5
 
 MEMORY = timedelta(milliseconds=200)
-"""How old a registry may be at a second look, before something unknown is refused."""
+"""The `max_age` that the registry of ingest must be made with: within it a refresh may do
+nothing, so that is how long something unknown waits, at least, before it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Parts:
     log
         Where events go.
     registry
-        What was declared, with its default age; ingest refreshes it in a thread of its own.
+        What was declared, made with `MEMORY`; ingest refreshes it in a thread of its own.
     keys
         Who may publish.
     health, metrics
@@ -72,7 +73,7 @@ def opened(parts: Parts) -> Iterator[APIRouter]:
     """
     writer = parts.log.writer()
     stop = threading.Event()
-    freshness = Freshness(parts.registry, parts.clock)
+    freshness = Freshness(parts.registry, parts.clock, MEMORY)
     freshness.refresh()
     try:
         with _intake(parts, writer, freshness) as intake:

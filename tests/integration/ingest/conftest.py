@@ -17,7 +17,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_ingest.settings import IngestSettings
-from watchkeeper_ingest.wiring import Parts, create_app, opened
+from watchkeeper_ingest.wiring import MEMORY, Parts, create_app, opened
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys, Role, mint
@@ -129,7 +129,7 @@ def serving(world: World, **changes: Any) -> Iterator[httpx.Client]:
         settings=replace(world.settings, **changes),
         clock=clock,
         log=world.log,
-        registry=Registry(world.database, clock),
+        registry=Registry(world.database, clock, MEMORY),
         keys=Keys(world.database, clock),
         health=Health(clock),
         metrics=world.metrics,

@@ -251,3 +251,18 @@ def test_wrong_paths_and_methods_are_problems_too(client: httpx.Client) -> None:
     for answer, status in ((client.get("/v1/nowhere"), 404), (client.get("/v1/labels"), 405)):
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_fault_of_ours_is_a_problem_without_its_inside(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the secret is 42")
+
+    monkeypatch.setattr("watchkeeper_ingest.intake.decode_items", broken)
+
+    answer = client.post("/v1/predictions", content=b"[]", headers={"Content-Type": codec.JSON})
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "42" not in answer.text
