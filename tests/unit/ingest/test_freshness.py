@@ -43,7 +43,10 @@ def test_a_reading_counts_only_when_it_must_have_begun_after_the_moment(database
 
 def test_a_reading_that_failed_makes_nothing_fresh(tmp_path: Path) -> None:
     clock = ManualClock()
-    nowhere = Database(open_engine(f"sqlite:///{tmp_path}/no/such/folder/w.db"))
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    nowhere = Database(open_engine(f"sqlite:///{folder}/w.db"))
+    folder.rmdir()
     freshness = Freshness(Registry(nowhere, clock, AGE), clock, AGE)
     waiting = freshness.past(clock.monotonic())
     clock.advance(2 * AGE)
