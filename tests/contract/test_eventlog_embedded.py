@@ -192,6 +192,34 @@ def test_a_log_that_forgot_everything_counts_on(log: EmbeddedLog) -> None:
     assert values(Reading(log, "t").drain(1)) == [b"y"]
 
 
+def test_a_reader_is_told_that_all_it_waited_for_is_gone(log: EmbeddedLog) -> None:
+    log.create_topics({"t": 1})
+    append(log, [Message("t", "k", b"x")] * 5)
+    reading = Reading(log, "t", offset=2)
+    (at,) = reading.begin(1)
+    log.retain("t", size=0)
+    with pytest.raises(OffsetGone) as gone:
+        reading.drain(1)
+    assert (gone.value.offset, gone.value.beginning, gone.value.end) == (2, 5, 5)
+    reading.start(at, 5)
+    append(log, [Message("t", "k", b"y")])
+    assert values(reading.drain(1)) == [b"y"]
+
+
+def test_every_partition_that_retention_overtakes_is_told(log: EmbeddedLog) -> None:
+    log.create_topics({"t": 2})
+    append(log, [Message("t", f"{i}", b"x") for i in range(50)])
+    reading = Reading(log, "t", offset=0)
+    reading.begin(2)
+    log.retain("t", size=0)
+    told = set()
+    for _ in range(2):
+        with pytest.raises(OffsetGone) as gone:
+            reading.drain(1)
+        told.add(gone.value.partition)
+    assert told == {0, 1}
+
+
 def test_a_topic_that_comes_back_under_a_reader_is_lost_and_assigned_anew(
     log: EmbeddedLog,
 ) -> None:

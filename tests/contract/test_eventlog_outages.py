@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import timedelta
@@ -135,6 +136,18 @@ def test_a_broker_that_is_not_there_is_named_with_what_to_check() -> None:
         with pytest.raises(LogUnavailable, match=f"{address}.*check address, credentials, TLS"):
             log.ping()
         log.close()
+
+
+def test_a_port_that_never_answers_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        log = KafkaLog(address, SystemClock(), security={"bootstrap_timeout_ms": 500})
+        for attempt in (log.ping, lambda: log.reader("g", ["t"])):
+            with pytest.raises(LogUnavailable, match="credentials"):
+                attempt()
+        log.close()
+    assert set(threading.enumerate()) <= before
 
 
 def test_missing_compression_is_found_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

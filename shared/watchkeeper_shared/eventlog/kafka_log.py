@@ -68,14 +68,14 @@ class KafkaLog:
             patience=self._patience,
             budget=self._budget,
         )
-        self._opened.append(writer)
+        self._remember(writer)
         return writer
 
     def reader(self, group: str, topics: Sequence[str]) -> KafkaReader:
         """Join `group` and read `topics`."""
         consumer = Consumer(self._bootstrap, self._security, group)
         reader = KafkaReader(consumer, topics, self._clock, self.topic_id)
-        self._opened.append(reader)
+        self._remember(reader)
         return reader
 
     def topic_id(self, topic: str) -> str:
@@ -98,6 +98,10 @@ class KafkaLog:
     def delete_topic(self, topic: str) -> None:
         """Remove a topic with its records."""
         self._ask(lambda admin: admin.delete(topic))
+
+    def _remember(self, one: KafkaWriter | KafkaReader) -> None:
+        """Close it with the log; what its caller closed is forgotten."""
+        self._opened = [other for other in self._opened if not other.closed] + [one]
 
     def ping(self) -> None:
         """Ask for the list of topics."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from threading import Lock
 
@@ -71,7 +72,8 @@ class KafkaReader:
         self._changes = Changes()
         self._ours: set[TopicPartition] = set()
         self._flowing: set[TopicPartition] = set()
-        self._closed = False
+        self._overtaken: dict[TopicPartition, int] = {}
+        self.closed = False
         consumer.subscribe(topics, self._changes.given, self._changes.taken)
 
     def poll(self, timeout: timedelta) -> Poll:
@@ -83,23 +85,27 @@ class KafkaReader:
             assigned, lost = self._changes.collect()
             self._ours = (self._ours - lost) | assigned
             self._flowing -= lost | assigned
+            self._overtaken = {at: n for at, n in self._overtaken.items() if at not in lost}
             # What was fetched before a change of hands belongs to nobody here.
             records = [record for record in records if record.at in self._flowing]
             if records or assigned or lost or left <= 0:
                 return Poll(tuple(records), assigned, lost)
 
     def _take(self, milliseconds: int) -> list[Record]:
+        if self._overtaken:
+            raise self._gone(*self._overtaken.popitem())
         try:
             return self._consumer.poll(milliseconds)
         except Lost as lost:
-            raise self._gone(lost.positions) from lost
+            # The client would raise at every poll from now on. The first poll that has
+            # nothing else to tell reports one of them.
+            for at in lost.positions:
+                self._flowing.discard(at)
+                self._consumer.halt(at)
+            self._overtaken.update(lost.positions)
+            return []
 
-    def _gone(self, positions: Mapping[TopicPartition, int]) -> OffsetGone:
-        """Halt the partitions, because the client would raise at every poll from now on."""
-        for at in positions:
-            self._flowing.discard(at)
-            self._consumer.halt(at)
-        at, offset = min(positions.items())
+    def _gone(self, at: TopicPartition, offset: int) -> OffsetGone:
         beginning, end = self._consumer.bounds(at)
         return OffsetGone(at.topic, at.partition, offset, beginning=beginning, end=end)
 
@@ -112,6 +118,7 @@ class KafkaReader:
             self._flowing.discard(at)
             self._consumer.halt(at)
             raise OffsetGone(at.topic, at.partition, offset, beginning=beginning, end=end)
+        self._overtaken.pop(at, None)
         self._consumer.flow(at, offset)
         self._flowing.add(at)
 
@@ -129,19 +136,15 @@ class KafkaReader:
 
     def report(self, positions: Mapping[TopicPartition, int]) -> None:
         """Commit to the group; an answer is not waited for, a failure not told."""
-        try:
+        # For lag tools only; the truth is stored with the state.
+        with suppress(LogUnavailable):
             self._consumer.commit(positions)
-        except LogUnavailable:
-            # For lag tools only; the truth is stored with the state.
-            return
 
     def close(self) -> None:
         """Leave the group."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
-        try:
+        self.closed = True
+        # The broker notices by itself that we are gone.
+        with suppress(LogUnavailable):
             self._consumer.close()
-        except LogUnavailable:
-            # The broker will notice by itself that we are gone.
-            return

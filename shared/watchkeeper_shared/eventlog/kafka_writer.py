@@ -48,7 +48,7 @@ class KafkaWriter:
         self._lock = Lock()
         self._producer: Producer | None = None
         self._under_way: set[Promise] = set()
-        self._closed = False
+        self.closed = False
         self._promises = Promises(clock, patience, budget, on_expiry=self._drop)
         self._thread = Thread(target=self._run, name="eventlog-sender", daemon=True)
         self._thread.start()
@@ -62,9 +62,9 @@ class KafkaWriter:
 
     def close(self) -> None:
         """Wait for what is under way, at most its deadlines, and let go."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._promises.close()
         self._queue.put(None)
         self._thread.join()

@@ -59,14 +59,14 @@ class EmbeddedLog:
         writer = EmbeddedWriter(
             self._path, self._clock, self._bell, patience=self._patience, budget=self._budget
         )
-        self._opened.append(writer)
+        self._remember(writer)
         return writer
 
     def reader(self, group: str, topics: Sequence[str]) -> EmbeddedReader:
         """Join `group` and read `topics`."""
         membership = Membership(group, topics, self._clock, self._expiry)
         reader = EmbeddedReader(self._path, membership, self._clock, self._bell, self._expiry)
-        self._opened.append(reader)
+        self._remember(reader)
         self._bell.ring()
         return reader
 
@@ -136,6 +136,10 @@ class EmbeddedLog:
                 (group,),
             )
             return {(topic, number): offset for topic, number, offset in rows}
+
+    def _remember(self, one: EmbeddedWriter | EmbeddedReader) -> None:
+        """Close it with the log; what its caller closed is forgotten."""
+        self._opened = [other for other in self._opened if not other.closed] + [one]
 
     def ping(self) -> None:
         """Read one row."""

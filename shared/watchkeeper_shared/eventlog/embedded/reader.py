@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -68,8 +69,8 @@ class EmbeddedReader:
         self._flows: dict[TopicPartition, Flow] = {}
         self._member = membership.id
         self._version = -1
-        self._gone: OffsetGone | None = None
-        self._closed = False
+        self._gone: list[OffsetGone] = []
+        self.closed = False
 
     def poll(self, timeout: timedelta) -> Poll:
         """Look, and look again when the bell rings or another process wrote."""
@@ -119,11 +120,13 @@ class EmbeddedReader:
 
     def close(self) -> None:
         """Leave the group and close the file."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._connection.close()
-        self._pulse.stop()
+        # If we cannot say goodbye, the others find out when our heartbeats stay away.
+        with suppress(LogUnavailable):
+            self._pulse.stop()
 
     def _one(self, query: str, values: Sequence[object]) -> Sequence[object] | None:
         with translated(self._path, "read"):
@@ -143,9 +146,8 @@ class EmbeddedReader:
     def _look(self) -> Poll:
         """Look once; cheap when nobody wrote since the last look that found nothing."""
         self._pulse.polled()
-        if self._gone is not None:
-            gone, self._gone = self._gone, None
-            raise gone
+        if self._gone:
+            raise self._gone.pop()
         with translated(self._path, "read"):
             (version,) = self._connection.execute("pragma data_version").fetchone()
             expired = self._member != self._membership.id
@@ -197,22 +199,27 @@ class EmbeddedReader:
         )
         records: list[Record] = []
         for row, written, size, key, headers, value in rows:
-            offset = offset_of(row)
-            if not records and offset != position:
-                self._overtaken(at, flow, offset)
-                break
-            records.append(Record(at, offset, key, value, json.loads(headers), instant(written)))
+            records.append(
+                Record(at, offset_of(row), key, value, json.loads(headers), instant(written))
+            )
             room -= size
             if room <= 0:
                 break
         rows.close()
-        return records
+        if records and records[0].offset == position:
+            return records
+        # Either we are at the end, or retention was quicker.
+        if position < self._bounds(at)[0]:
+            self._overtaken(at, flow)
+        return []
 
-    def _overtaken(self, at: TopicPartition, flow: Flow, offset: int) -> None:
+    def _overtaken(self, at: TopicPartition, flow: Flow) -> None:
         """Stop a partition whose next record was removed; the next look says so.
 
         This look still has to deliver what it found out about the others.
         """
         position, flow.position = flow.position or 0, None
-        end = self._bounds(at)[1]
-        self._gone = OffsetGone(at.topic, at.partition, position, beginning=offset, end=end)
+        beginning, end = self._bounds(at)
+        self._gone.append(
+            OffsetGone(at.topic, at.partition, position, beginning=beginning, end=end)
+        )

@@ -35,7 +35,7 @@ def partition_of(key: str, partitions: int) -> int:
     Examples
     --------
     >>> partition_of("employment-ma", 4), partition_of("", 4)
-    (0, 0)
+    (2, 0)
     """
     return zlib.crc32(key.encode()) % partitions
 
@@ -64,7 +64,7 @@ class EmbeddedWriter:
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._promises = Promises(clock, patience, budget, on_expiry=lambda: None)
         self._connection: sqlite3.Connection | None = None
-        self._closed = False
+        self.closed = False
         self._thread = Thread(target=self._run, name="eventlog-writer", daemon=True)
         self._thread.start()
 
@@ -77,9 +77,9 @@ class EmbeddedWriter:
 
     def close(self) -> None:
         """Write what is queued and stop."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._promises.close()
         self._queue.put(None)
         self._thread.join()
