@@ -10,6 +10,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from watchkeeper_alerting.counters import DELIVERY_OUTCOMES
+from watchkeeper_alerting.exposition import STATUSES
 from watchkeeper_ingest.metrics import IngestMetrics
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_shared.testing.servers.programs import find_program, run_program
@@ -200,3 +202,13 @@ def test_the_rules_ask_only_for_metrics_that_the_services_export() -> None:
 
     assert len(asked) >= 10
     assert asked - exported() == set()
+
+
+def test_the_rules_ask_only_for_label_values_that_exist() -> None:
+    text = RULES.read_text(encoding="utf-8")
+    statuses = "|".join(re.findall(r'status=~?"([^"]+)"', text)).split("|")
+    outcomes = set(re.findall(r'outcome="([^"]+)"', text))
+
+    assert {"error", "insufficient_data", "no_data"} == set(statuses)
+    assert set(statuses) <= set(STATUSES.values())
+    assert outcomes == set(DELIVERY_OUTCOMES)

@@ -85,6 +85,9 @@ WATCHKEEPER_KAFKA_SSL_CERTFILE: /etc/watchkeeper/kafka-client/{{ $kafka.tls.cert
 WATCHKEEPER_KAFKA_SSL_KEYFILE: /etc/watchkeeper/kafka-client/{{ $kafka.tls.keyKey }}
 {{- end }}
 {{- end }}
+{{- with .Values.publicUrl }}
+WATCHKEEPER_PUBLIC_URL: {{ . | quote }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
