@@ -1,0 +1,282 @@
+"""The latest measurements as Prometheus series, bounded whatever people declare. Pure.
+
+Names and labels are public. A score that could not be measured is left out, never NaN: the
+status series says why. More series than the caps allow are dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prometheus_client.core import GaugeMetricFamily
+
+from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_shared.metric_names import Family, family_of
+from watchkeeper_shared.specs import AISystem
+from watchkeeper_shared.states import State
+
+OTHER = "__other__"
+OUTPUTS = ("prediction", "score")
+
+# From the state that a person must hear of first.
+_WORST_FIRST = (
+    State.BREACH,
+    State.ERROR,
+    State.NO_DATA,
+    State.INSUFFICIENT,
+    State.WARN,
+    State.OK,
+)
+STATUSES = {
+    state: "insufficient_data" if state is State.INSUFFICIENT else str(state) for state in State
+}
+_HIGH_IS_BAD = ("brier", "log_loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most that becomes labels."""
+
+    models: int = 200
+    features: int = 50
+    groups: int = 20
+    versions: int = 2
+    series: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true now; everything by the system's name.
+
+    Parameters
+    ----------
+    systems
+        What is declared; nothing else becomes a label.
+    measurements
+        The newest window of each series.
+    last_prediction
+        The newest event time.
+    alerts, tickets
+        How many are open, by system and severity or state.
+    oldest_ticket
+        Since when the oldest open ticket waits.
+    """
+
+    systems: Mapping[str, AISystem]
+    measurements: Sequence[Measurement] = ()
+    last_prediction: Mapping[str, datetime] = field(default_factory=dict)
+    alerts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    tickets: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    oldest_ticket: datetime | None = None
+
+
+class _Page:
+    """Collects series in order until the cap, and counts what is left out."""
+
+    def __init__(self, caps: Caps) -> None:
+        self.caps = caps
+        self.families: dict[str, GaugeMetricFamily] = {}
+        self.dropped: Counter[str] = Counter()
+        self._series = 0
+
+    def add(self, name: str, labels: Sequence[str], value: float) -> None:
+        if self._series >= self.caps.series:
+            self.dropped["series"] += 1
+            return
+        self._series += 1
+        if name not in self.families:
+            help_text, label_names = _GAUGES[name]
+            self.families[name] = GaugeMetricFamily(name, help_text, labels=label_names)
+        self.families[name].add_metric(labels, value)
+
+
+_MODEL = ["model"]
+_SERIES = ["model", "version", "feature", "statistic"]
+_BIAS = ["model", "version", "metric", "attribute", "group"]
+_GAUGES: dict[str, tuple[str, list[str]]] = {
+    "watchkeeper_model_info": (
+        "A registered system and one of its active versions; always 1.",
+        ["model", "version", "owner", "risk_tier"],
+    ),
+    "watchkeeper_drift_score": ("How far a feature moved from its reference.", _SERIES),
+    "watchkeeper_prediction_drift_score": ("How far the model's output moved.", _SERIES),
+    "watchkeeper_bias_disparity_ratio": ("A fairness metric that is a ratio; 1 is parity.", _BIAS),
+    "watchkeeper_bias_difference_ratio": (
+        "A fairness metric that is a difference of rates; 0 is parity.",
+        _BIAS,
+    ),
+    "watchkeeper_performance_score": (
+        "How well predictions agree with labels.",
+        ["model", "version", "metric"],
+    ),
+    "watchkeeper_threshold": (
+        "The strictest limit that is in force for a metric.",
+        ["model", "metric", "bound"],
+    ),
+    "watchkeeper_evaluation_samples": (
+        "Rows behind the latest evaluation of a metric.",
+        ["model", "version", "metric"],
+    ),
+    "watchkeeper_evaluation_status": (
+        "1 for the worst state among the latest evaluations of a metric, else 0.",
+        ["model", "metric", "status"],
+    ),
+    "watchkeeper_last_evaluation_timestamp_seconds": ("When the system was last judged.", _MODEL),
+    "watchkeeper_last_prediction_timestamp_seconds": ("The newest event time seen.", _MODEL),
+    "watchkeeper_alerts_open": ("Alerts that are not resolved.", ["model", "severity"]),
+    "watchkeeper_review_tickets_open": ("Tickets that are not closed.", ["model", "state"]),
+    "watchkeeper_review_oldest_open_timestamp_seconds": (
+        "Since when the oldest open ticket waits.",
+        [],
+    ),
+}
+
+
+def expose(facts: Facts, caps: Caps) -> tuple[list[GaugeMetricFamily], Counter[str]]:
+    """Return the metric families, and how many series were dropped by reason."""
+    page = _Page(caps)
+    models = _models(facts, page)
+    _counts(facts, models, page)
+    by_model: defaultdict[str, list[Measurement]] = defaultdict(list)
+    for one in _one_per_series(facts.measurements):
+        by_model[one.system].append(one)
+    for model in models:
+        _model(model, facts, _active(by_model[model], caps), page)
+    return list(page.families.values()), page.dropped
+
+
+def _models(facts: Facts, page: _Page) -> list[str]:
+    names = sorted(facts.systems)
+    page.dropped["models"] += len(names[page.caps.models :])
+    return names[: page.caps.models]
+
+
+def _counts(facts: Facts, models: Sequence[str], page: _Page) -> None:
+    known = frozenset(models)
+    for name, counts in (
+        ("watchkeeper_alerts_open", facts.alerts),
+        ("watchkeeper_review_tickets_open", facts.tickets),
+    ):
+        summed: Counter[tuple[str, str]] = Counter()
+        for (model, kind), count in counts.items():
+            summed[model if model in known else OTHER, kind] += count
+        for labels, count in sorted(summed.items()):
+            page.add(name, labels, count)
+    if facts.oldest_ticket is not None:
+        name = "watchkeeper_review_oldest_open_timestamp_seconds"
+        page.add(name, [], facts.oldest_ticket.timestamp())
+
+
+def _one_per_series(found: Iterable[Measurement]) -> list[Measurement]:
+    """Keep one measurement a series: two policies may measure the same thing."""
+    kept: dict[tuple[str, ...], Measurement] = {}
+    for one in sorted(found, key=lambda one: (one.window_end, one.policy)):
+        kept[one.system, one.version, one.metric, one.column, one.segment] = one
+    return list(kept.values())
+
+
+def _active(found: Sequence[Measurement], caps: Caps) -> list[Measurement]:
+    """Keep the newest versions only."""
+    newest: dict[str, datetime] = {}
+    for one in found:
+        newest[one.version] = max(one.window_end, newest.get(one.version, one.window_end))
+    active = sorted(newest, key=lambda version: (newest[version], version))[-caps.versions :]
+    return [one for one in found if one.version in active]
+
+
+def _model(model: str, facts: Facts, found: Sequence[Measurement], page: _Page) -> None:
+    system = facts.systems[model]
+    for version in sorted({one.version for one in found}) or [""]:
+        labels = [model, version, system.owner.team, str(system.tier)]
+        page.add("watchkeeper_model_info", labels, 1)
+    if found:
+        newest = max(one.computed_at for one in found).timestamp()
+        page.add("watchkeeper_last_evaluation_timestamp_seconds", [model], newest)
+    if model in facts.last_prediction:
+        seen = facts.last_prediction[model].timestamp()
+        page.add("watchkeeper_last_prediction_timestamp_seconds", [model], seen)
+    _metrics(model, found, page)
+    allowed = _Allowed(system, page)
+    for one in sorted(found, key=lambda one: (one.metric, one.version, one.column, one.segment)):
+        _score(one, allowed, page)
+
+
+def _metrics(model: str, found: Sequence[Measurement], page: _Page) -> None:
+    """Add what there is once for each metric of a model."""
+    by_metric: defaultdict[str, list[Measurement]] = defaultdict(list)
+    for one in found:
+        by_metric[one.metric].append(one)
+    for metric, members in sorted(by_metric.items()):
+        states = {one.state for one in members}
+        worst = next((state for state in _WORST_FIRST if state in states), State.ERROR)
+        for state, status in STATUSES.items():
+            page.add("watchkeeper_evaluation_status", [model, metric, status], state is worst)
+        strictest = _strictest(metric)
+        for bound, attribute in (("warn", "warn"), ("crit", "breach")):
+            limits = [value for one in members if (value := getattr(one, attribute)) is not None]
+            if limits:
+                page.add("watchkeeper_threshold", [model, metric, bound], strictest(limits))
+        for version in sorted({one.version for one in members}):
+            rows = max(one.n for one in members if one.version == version)
+            page.add("watchkeeper_evaluation_samples", [model, version, metric], rows)
+
+
+def _strictest(metric: str) -> Callable[[Sequence[float]], float]:
+    low_is_bad = family_of(metric) is Family.PERFORMANCE or metric.endswith("_ratio")
+    return max if low_is_bad and metric not in _HIGH_IS_BAD else min
+
+
+class _Allowed:
+    """Which features and groups of one system become labels."""
+
+    def __init__(self, system: AISystem, page: _Page) -> None:
+        names = sorted(
+            {*system.features, *(n for v in system.versions.values() for n in v.features)}
+        )
+        self.features = frozenset(names[: page.caps.features])
+        self.attributes = frozenset(system.groups)
+        self._page = page
+        self._groups: defaultdict[str, set[str]] = defaultdict(set)
+
+    def group(self, attribute: str, segment: str) -> bool:
+        """Whether one more group of an attribute fits."""
+        seen = self._groups[attribute]
+        if segment in seen or len(seen) < self._page.caps.groups:
+            seen.add(segment)
+            return True
+        return False
+
+
+def _score(one: Measurement, allowed: _Allowed, page: _Page) -> None:
+    if one.value is None:
+        return
+    family = family_of(one.metric)
+    if family is Family.DRIFT and not one.segment:
+        _drift(one, one.value, allowed, page)
+    elif family is Family.PERFORMANCE and not one.segment and not one.column:
+        labels = [one.system, one.version, one.metric]
+        page.add("watchkeeper_performance_score", labels, one.value)
+    elif family is Family.FAIRNESS and one.metric.endswith(("_ratio", "_difference")):
+        _bias(one, one.value, allowed, page)
+
+
+def _drift(one: Measurement, value: float, allowed: _Allowed, page: _Page) -> None:
+    labels = [one.system, one.version, one.column, one.metric]
+    if one.column in OUTPUTS:
+        page.add("watchkeeper_prediction_drift_score", labels, value)
+    elif one.column in allowed.features:
+        page.add("watchkeeper_drift_score", labels, value)
+    else:
+        page.dropped["features"] += 1
+
+
+def _bias(one: Measurement, value: float, allowed: _Allowed, page: _Page) -> None:
+    if one.column not in allowed.attributes or not allowed.group(one.column, one.segment):
+        page.dropped["groups"] += 1
+        return
+    ratio = one.metric.endswith("_ratio")
+    name = "watchkeeper_bias_disparity_ratio" if ratio else "watchkeeper_bias_difference_ratio"
+    page.add(name, [one.system, one.version, one.metric, one.column, one.segment], value)

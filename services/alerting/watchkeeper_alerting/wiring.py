@@ -1,0 +1,160 @@
+"""How alerting is put together; the only place that names adapters.
+
+breaches.v1 ─► Worker ─► database ─► Deliverers ─► webhook, Alertmanager, e-mail
+                            │ └─► Relay ─► control.v1, breaches.v1.dlq
+                            └─► API, console, exporter
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from watchkeeper_alerting.api import application
+from watchkeeper_alerting.api.context import Context
+from watchkeeper_alerting.channels.opening import Opener
+from watchkeeper_alerting.control import OWNER
+from watchkeeper_alerting.counters import Counters
+from watchkeeper_alerting.deliverer import Deliverer
+from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.settings import AlertingOptions
+from watchkeeper_alerting.worker import Worker
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.relay import Relay
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.eventlog.port import EventLog, LogWriter
+from watchkeeper_shared.observability.health import Health
+
+_TURN = timedelta(seconds=150)
+"""A healthy turn may wait for the database, a slow receiver, or both."""
+
+Loop = Callable[[threading.Event, Callable[[], None]], None]
+
+
+class Alerting:
+    """The alerting of one process: its threads and its routes.
+
+    Parameters
+    ----------
+    loops
+        What turns, by name.
+    writer, client
+        What is let go of at the end.
+    context
+        For the routes.
+    health
+        Watches the loops.
+    """
+
+    def __init__(
+        self,
+        loops: Mapping[str, Loop],
+        writer: LogWriter,
+        client: httpx.Client,
+        context: Context,
+        health: Health,
+    ) -> None:
+        self._loops = loops
+        self._writer = writer
+        self._client = client
+        self._context = context
+        self._health = health
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.failure: BaseException | None = None
+
+    def install(self, app: FastAPI) -> None:
+        """Put the API and the console on `app`.
+
+        The app also needs `problems.install` and `callers.install` of `watchkeeper_shared`,
+        once for all services on it.
+        """
+        application.install(app, self._context)
+
+    def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Begin to work, in threads of our own.
+
+        Parameters
+        ----------
+        on_failure
+            Called when a thread ended by a bug; `failure` then holds it.
+        """
+        for name, loop in self._loops.items():
+            beat = self._health.loop(name, _TURN)
+            thread = threading.Thread(
+                target=self._guarded, args=(loop, beat, on_failure), name=name, daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish what is in flight and wait for the threads. Idempotent."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+            self._health.ended(thread.name)
+        self._threads.clear()
+        self._writer.close()
+        self._client.close()
+
+    def _guarded(
+        self, loop: Loop, beat: Callable[[], None], on_failure: Callable[[], None]
+    ) -> None:
+        try:
+            loop(self._stop, beat)
+        except BaseException as error:
+            self.failure = error
+            self._stop.set()
+            on_failure()
+            raise
+
+
+def build(  # noqa: PLR0913 - one argument per thing that a process has once
+    *,
+    options: AlertingOptions,
+    log: EventLog,
+    database: Database,
+    clock: Clock,
+    health: Health,
+    metrics: CollectorRegistry,
+    environment: Mapping[str, str],
+    url: str,
+) -> Alerting:
+    """Put alerting together; nothing runs yet.
+
+    Parameters
+    ----------
+    environment
+        Where channels find their secrets, by the name in `secret_env`.
+    url
+        Where this process is served; used in links when no public URL is set.
+    """
+    public_url = (options.public_url or url).rstrip("/")
+    counters = Counters(metrics)
+    metrics.register(Exporter(database, Registry(database, clock), clock))
+    writer = log.writer()
+    client = httpx.Client()
+    name = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    worker = Worker(log, database, clock, Handler(public_url), counters, name)
+    opener = Opener(client, environment, options.alertmanager_repeat)
+    rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+    loops: dict[str, Loop] = {
+        "alerting-worker": worker.run,
+        "alerting-relay": Relay(database, writer, OWNER, clock).run,
+    }
+    for number in range(options.delivery_threads):
+        deliverer = Deliverer(database, clock, opener, counters, rng)
+        loops[f"alerting-deliverer-{number}"] = deliverer.run
+    context = Context(database, clock, public_url, options.control_body_bytes)
+    return Alerting(loops, writer, client, context, health)
