@@ -25,6 +25,7 @@ from watchkeeper_shared.events.rows import (
     Kind,
     LabelRow,
     PredictionRow,
+    Row,
     Value,
 )
 from watchkeeper_shared.events.shapes import INSTANT, MAX_COLUMNS, Shape, fit, shape_of
@@ -73,13 +74,24 @@ def read_document(value: bytes, kind: Kind, *, lines: bool) -> pa.RecordBatch:
     msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError
         See `BROKEN`: something in the document does not hold.
     """
+    rows = read_rows(value, kind, lines=lines)
+    return (
+        _columnar(_COLUMNS.decode(value).columns, kind) if rows is None else from_rows(rows, kind)
+    )
+
+
+def read_rows(value: bytes, kind: Kind, *, lines: bool) -> list[Row] | None:
+    """Read a JSON document of rows at once; None for columns. Raises as `read_document`."""
+    rows: list[Row]
     if lines:
-        return from_rows(_ONE[kind].decode_lines(value), kind)
-    if _ARRAY.match(value):
-        return from_rows(_MANY[kind].decode(value), kind)
-    if _COLUMNAR.match(value):
-        return _columnar(_COLUMNS.decode(value).columns, kind)
-    return from_rows([_ONE[kind].decode(value)], kind)
+        rows = _ONE[kind].decode_lines(value)
+    elif _ARRAY.match(value):
+        rows = _MANY[kind].decode(value)
+    elif _COLUMNAR.match(value):
+        return None
+    else:
+        rows = [_ONE[kind].decode(value)]
+    return rows
 
 
 def _columnar(raw: dict[str, msgspec.Raw], kind: Kind) -> pa.RecordBatch:
