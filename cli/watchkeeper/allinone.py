@@ -16,6 +16,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from watchkeeper.folder import Folder
+from watchkeeper_alerting import wiring as alerting
+from watchkeeper_alerting.settings import AlertingSettings
 from watchkeeper_ingest import wiring as ingest
 from watchkeeper_ingest.settings import IngestSettings
 from watchkeeper_monitor import wiring as monitor
@@ -76,7 +78,8 @@ def run(
     """
     host, port = address[0], address[1] or _free_port(address[0])
     folder.make()
-    with _process(folder, env, clock) as process, _application(process, stop) as app:
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with _process(folder, env, clock) as process, _application(process, url, stop) as app:
         pages.serve(app, host, port, stop, on_ready)
 
 
@@ -90,6 +93,8 @@ def _process(folder: Folder, env: Mapping[str, str], clock: Clock) -> Iterator[P
         migrations.upgrade(engine)
         create_topics(log, settings.topic_partitions)
         database = Database(engine)
+        health = Health(clock)
+        health.check("database", database.ping)
         folder.ensure_token(database, clock)
         yield Process(
             own,
@@ -98,7 +103,7 @@ def _process(folder: Folder, env: Mapping[str, str], clock: Clock) -> Iterator[P
             database,
             log,
             Keys(database, clock),
-            Health(clock),
+            health,
             pages.process_registry(),
         )
     finally:
@@ -107,7 +112,7 @@ def _process(folder: Folder, env: Mapping[str, str], clock: Clock) -> Iterator[P
 
 
 @contextmanager
-def _application(process: Process, stop: threading.Event) -> Iterator[FastAPI]:
+def _application(process: Process, url: str, stop: threading.Event) -> Iterator[FastAPI]:
     """Yield one application with every route; the services run while the block does."""
     app = FastAPI(title="Watchkeeper", docs_url=None, redoc_url=None)
     problems.install(app)
@@ -115,14 +120,10 @@ def _application(process: Process, stop: threading.Event) -> Iterator[FastAPI]:
     app.include_router(pages.router(process.health, process.metrics))
     with ExitStack() as stack:
         # Left in reverse: first nothing more comes in, then what came in is worked off.
+        people = stack.enter_context(_alerting(process, url, stop))
         stack.enter_context(_monitor(process, stop))
-        from watchkeeper_alerting.api import application
-        from watchkeeper_alerting.api.context import Context
-
-        application.install(
-            app, Context(process.database, process.clock, "http://127.0.0.1", 100_000_000)
-        )
         app.include_router(stack.enter_context(ingest.opened(_ingest_parts(process))))
+        people.install(app)
         yield app
 
 
@@ -139,6 +140,22 @@ def _ingest_parts(process: Process) -> ingest.Parts:
 
 
 @contextmanager
+def _alerting(process: Process, url: str, stop: threading.Event) -> Iterator[alerting.Alerting]:
+    one = alerting.build(
+        options=read(AlertingSettings, process.env),
+        log=process.log,
+        database=process.database,
+        clock=process.clock,
+        health=process.health,
+        metrics=process.metrics,
+        environment=process.env,
+        url=url,
+    )
+    with _turning(one, stop):
+        yield one
+
+
+@contextmanager
 def _monitor(process: Process, stop: threading.Event) -> Iterator[None]:
     settings = read(MonitorSettings, process.env)
     one = monitor.build(
@@ -150,13 +167,20 @@ def _monitor(process: Process, stop: threading.Event) -> Iterator[None]:
         pace=settings,
         evidence=settings,
     )
-    one.start(on_failure=stop.set)
+    with _turning(one, stop):
+        yield
+
+
+@contextmanager
+def _turning(service: monitor.Monitor | alerting.Alerting, stop: threading.Event) -> Iterator[None]:
+    """Run the threads of a service; a bug in one of them ends the process, loudly."""
+    service.start(on_failure=stop.set)
     try:
         yield
     finally:
-        one.stop()
-    if one.failure is not None:
-        raise one.failure
+        service.stop()
+    if service.failure is not None:
+        raise service.failure
 
 
 def _free_port(host: str) -> int:
