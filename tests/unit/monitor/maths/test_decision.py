@@ -197,6 +197,12 @@ def test_means_and_estimates_are_tested_with_their_errors() -> None:
     assert decide(auc, a_rule("roc_auc", below=True, breach=0.75), ALPHA).state is State.WARN
 
 
+def test_what_binning_may_hide_counts_against_a_breach() -> None:
+    coarse = a_value("roc_auc", 0.70, 1_000, Estimate(0.70, 0.001, bound=0.06))
+
+    assert decide(coarse, a_rule("roc_auc", below=True, breach=0.75), ALPHA).state is State.WARN
+
+
 def test_a_plain_count_needs_no_test_and_silence_can_breach() -> None:
     found = decide(
         a_value("volume", 0.0, 0, Census()), a_rule("volume", below=True, breach=10), ALPHA

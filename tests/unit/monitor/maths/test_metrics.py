@@ -11,8 +11,8 @@ import pytest
 
 from watchkeeper_monitor.decision import decide
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.metrics import CATALOGUE, Value, measure
-from watchkeeper_monitor.metrics.distances import two_sample
+from watchkeeper_monitor.metrics import CATALOGUE, Value, curves, measure
+from watchkeeper_monitor.metrics.distances import psi, two_sample
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references import Reference, add_rows
 from watchkeeper_shared.specs import AISystem, Task
@@ -206,6 +206,29 @@ def test_rare_cells_are_pooled_so_that_chance_does_not_pass_for_drift() -> None:
         test = two_sample(rng.multinomial(200, shares), rng.multinomial(10_000, shares))
         past += test.statistic > 1.645 * (2 * test.dof) ** 0.5 + test.dof + 2
     assert past < 70
+
+
+def test_an_empty_bin_counts_as_one_in_ten_thousand() -> None:
+    value, _, _ = psi(np.array([0, 100]), np.array([50, 50]))
+
+    assert value == pytest.approx((0.5 - 1e-4) * math.log(0.5 / 1e-4) + 0.5 * math.log(2))
+
+
+def test_two_lines_that_cross_inside_a_cell_are_apart_on_both_sides() -> None:
+    apart = curves._straight(np.array([-1.0, 1.0, -1.0]), np.array([1.0, 3.0, 3.0]))
+
+    assert apart == pytest.approx([0.5, 2.0, 1.25])
+
+
+def test_a_group_with_exactly_the_least_rows_takes_part() -> None:
+    sex = ["1"] * 300 + ["2"] * 100
+
+    value = found(rows(400, groups__SEX=sex))["demographic_parity_difference", "SEX", ""]
+    fewer = found(rows(400, groups__SEX=["1", *sex[:-1]]))["demographic_parity_ratio", "SEX", ""]
+
+    assert "over groups 1, 2" in value.note
+    assert fewer.value is None
+    assert "two groups with at least 100 rows" in fewer.note
 
 
 def test_the_catalogue_explains_every_metric() -> None:
