@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.evidence.desk import Desk
+from watchkeeper_monitor.evidence.process import MakerProcess
 from watchkeeper_monitor.flushing import OWNER, Flusher
 from watchkeeper_monitor.judge import Judge
 from watchkeeper_monitor.meters import Meters
@@ -172,5 +173,6 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         pace,
         meters,
     )
-    desk = Desk(database, Registry(database, clock), clock, evidence, meters)
+    maker = MakerProcess(evidence.evidence_timeout)
+    desk = Desk(database, Registry(database, clock), clock, evidence, maker, meters)
     return Monitor(worker, Relay(database, log.writer(), OWNER, clock), desk, health)

@@ -151,13 +151,19 @@ class World:
         self.writer.append(message).result(timeout=30)
 
     def predict(
-        self, day: int, rows: int = 400, *, drifted: bool = False, seed: int | None = None
+        self,
+        day: int,
+        rows: int = 400,
+        *,
+        drifted: bool = False,
+        seed: int | None = None,
+        without: Sequence[str] = (),
     ) -> list[str]:
         """Publish a day's predictions; return their ids."""
         ids = [f"day{day}-{seed}-{number}" for number in range(rows)]
-        self.send(
-            predictions(ids, START + day * DAY, drifted=drifted, seed=day if seed is None else seed)
-        )
+        chance = day if seed is None else seed
+        batch = predictions(ids, START + day * DAY, drifted=drifted, seed=chance)
+        self.send(batch.drop_columns(list(without)))
         return ids
 
     def label(self, ids: Sequence[str], values: Sequence[str], days: float = 0) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 
 from watchkeeper_monitor.evidence.jobs import Job, Made
-from watchkeeper_monitor.evidence.process import MakerProcess
+from watchkeeper_monitor.evidence.process import STOPPING, MakerProcess
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.settings import EvidenceSettings
 from watchkeeper_monitor.store import evidence
@@ -37,7 +37,9 @@ class Desk:
     database, registry, clock
         Where frozen rows and references are.
     settings
-        Whether reports are made, and how long one may take.
+        Whether reports are made.
+    maker
+        Makes them, in a process of its own.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Desk:
         registry: Registry,
         clock: Clock,
         settings: EvidenceSettings,
+        maker: MakerProcess,
         meters: Meters,
     ) -> None:
         self._database = database
@@ -53,7 +56,7 @@ class Desk:
         self._clock = clock
         self._settings = settings
         self._meters = meters
-        self._maker = MakerProcess(settings.evidence_timeout)
+        self._maker = maker
 
     def run(self, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set."""
@@ -107,14 +110,25 @@ class Desk:
             reference = self._registry.artifact(frozen.reference)
         except NotFound:
             return "the version has no reference to compare the rows with", None
+        return self._tried(frozen, reference)
+
+    def _tried(self, frozen: Frozen, reference: bytes) -> tuple[str, Report | None]:
         with self._database.transaction() as c:
             evidence.attempt(c, frozen.id)
         answer = self._maker.make(_job(frozen, reference))
         if isinstance(answer, Made):
             return _words(frozen), _report(answer)
+        if answer.reason == STOPPING:
+            return self._later(frozen)
         if answer.final or frozen.attempts + 1 >= MOST_ATTEMPTS:
             return f"no report could be made: {answer.reason}", None
         logger.warning("evidence_attempt_failed", extra={"reason": answer.reason})
+        return "", None
+
+    def _later(self, frozen: Frozen) -> tuple[str, Report | None]:
+        """Take the try back: it was ended by us, and the next start makes the report."""
+        with self._database.transaction() as c:
+            evidence.attempt(c, frozen.id, -1)
         return "", None
 
     def close(self) -> None:

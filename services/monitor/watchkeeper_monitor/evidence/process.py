@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import IO
 
@@ -13,7 +14,8 @@ import msgspec
 
 from watchkeeper_monitor.evidence.jobs import Failed, Job, Made, Said, Started, read, write
 
-MODULE = "watchkeeper_monitor.evidence.maker"
+COMMAND = (sys.executable, "-m", "watchkeeper_monitor.evidence.child")
+STOPPING = "the monitor is stopping"
 LOADING = timedelta(seconds=120)
 """How long the libraries may take to load; about 6 seconds on a quiet machine."""
 
@@ -25,13 +27,13 @@ class MakerProcess:
     ----------
     patience
         How long one report may take.
-    module
-        What the process runs.
+    command
+        What is run.
     """
 
-    def __init__(self, patience: timedelta, module: str = MODULE) -> None:
+    def __init__(self, patience: timedelta, command: Sequence[str] = COMMAND) -> None:
         self._patience = patience
-        self._module = module
+        self._command = tuple(command)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.Queue[Said | None] = queue.Queue()
@@ -39,6 +41,12 @@ class MakerProcess:
 
     def make(self, job: Job) -> Made | Failed:
         """Have a report made. Whatever happens in the process, this returns in bounded time."""
+        answer = self._make(job)
+        if isinstance(answer, Failed) and self._closed:
+            return Failed(STOPPING)
+        return answer
+
+    def _make(self, job: Job) -> Made | Failed:
         if not self._is_running():
             started = self._start()
             if isinstance(started, Failed):
@@ -55,10 +63,10 @@ class MakerProcess:
     def _start(self) -> Started | Failed:
         with self._lock:
             if self._closed:
-                return Failed("the monitor is stopping")
+                return Failed(STOPPING)
             self._answers = queue.Queue()
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", self._module],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -113,11 +113,10 @@ def _frozen(row: sa.Row[Any]) -> Frozen:
     )
 
 
-def attempt(c: sa.Connection, the_id: str) -> None:
-    """Count a try before it is made, so that a crash counts too."""
-    c.execute(
-        sa.update(evidence).where(evidence.c.id == the_id).values(attempts=evidence.c.attempts + 1)
-    )
+def attempt(c: sa.Connection, the_id: str, change: int = 1) -> None:
+    """Count a try before it is made, so that a crash counts too; or take it back."""
+    counted = evidence.c.attempts + change
+    c.execute(sa.update(evidence).where(evidence.c.id == the_id).values(attempts=counted))
 
 
 def finish(
