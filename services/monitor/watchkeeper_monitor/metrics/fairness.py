@@ -63,6 +63,8 @@ def measure(spec: AISystem, grid: Grid, window: Profile, least: int) -> Iterator
     if grid.task is not Task.BINARY:
         return
     for row, column in enumerate(grid.attributes):
+        if column.name not in spec.groups:  # no longer declared, still in an older grid
+            continue
         groups = _groups(column, row, grid, window)
         yield from _selection(groups)
         against = spec.groups[column.name].reference
@@ -101,16 +103,19 @@ def _groups(column: Categories, row: int, grid: Grid, window: Profile) -> Groups
 
 
 def _selection(groups: Groups) -> Iterator[Value]:
-    for name, rate in groups.rates["selection"].items():
-        segment = f"{groups.attribute}={name}"
-        yield share("selection_rate", groups.attribute, rate.successes, rate.n, segment=segment)
+    for name in groups.rows["selection"]:
+        rate = groups.rates["selection"].get(name, Rate(0, 0))
+        segment, empty = f"{groups.attribute}={name}", f"no row of group {name}"
+        yield share(
+            "selection_rate", groups.attribute, rate.successes, rate.n, segment=segment, empty=empty
+        )
 
 
 def _pairs(metric: str, groups: Groups, against: str) -> Iterator[Value]:
-    """Yield every seen group against the reference group."""
+    """Yield every known group against the reference group, also those that nobody is in."""
     kinds = GAPS.get(metric, ("selection",))
     for name, rows in groups.rows[kinds[0]].items():
-        if name == against or not groups.rows["selection"][name]:
+        if name == against:
             continue
         segment = f"{groups.attribute}={name}"
         lacking = [

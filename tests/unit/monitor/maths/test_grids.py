@@ -91,6 +91,17 @@ def test_a_yes_no_column_has_two_bins_however_rare_the_yes(share: float) -> None
     )
 
 
+def test_each_of_at_most_ten_values_has_a_bin_however_rare() -> None:
+    values = np.repeat([1.0, 2.0, 3.0, 7.0], [900, 60, 30, 10])
+
+    assert bin_shares(Axis.build("x", "features.x", values), values).tolist() == [
+        0.9,
+        0.06,
+        0.03,
+        0.01,
+    ]
+
+
 def test_a_constant_column_has_a_bin_below_at_and_above() -> None:
     axis = Axis.build("x", "features.x", np.full(100, 3.5))
 

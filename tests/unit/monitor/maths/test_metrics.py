@@ -69,10 +69,26 @@ def test_every_number_is_finite_or_explained() -> None:
 
 
 def test_the_same_metrics_are_answered_whatever_came() -> None:
-    full = {key for key in found(rows()) if "=" not in key[2]}
-    empty = {key for key in found(rows(0)) if "=" not in key[2]}
+    assert set(found(rows(0))) == set(found(rows()))
 
-    assert empty == full
+
+def test_a_group_that_nobody_is_in_is_no_data_and_not_forgotten() -> None:
+    values = found(rows(400, groups__SEX=["1"] * 400))
+
+    assert values["selection_rate", "SEX", "SEX=2"].note == "no row of group 2"
+    gone = values["demographic_parity_ratio", "SEX", "SEX=2"]
+    assert decide(gone, None, 1e-5).state is State.NO_DATA
+    assert values["demographic_parity_ratio", "SEX", ""].value is None
+
+
+def test_an_attribute_that_is_no_longer_declared_is_left_out() -> None:
+    profile = Profile.empty(REFERENCE.grid)
+    add_rows(profile, rows())
+    fewer = a_system(groups={"SEX": {"reference": "1"}})
+
+    values = measure(fewer, REFERENCE.grid, profile, REFERENCE.profile)
+
+    assert {one.column for one in values if one.segment} == {"SEX"}
 
 
 def test_an_empty_window_is_no_data_everywhere_but_in_its_volume() -> None:

@@ -121,6 +121,17 @@ def test_labels_are_added_or_taken_back_and_nothing_else() -> None:
         Profile.empty(GRID).add_labels(labelled, sign=2)
 
 
+def test_a_score_is_in_the_same_cell_with_and_without_its_label() -> None:
+    scores = [0.0, 0.25, 0.5, 0.75, 1.0, *GRID.axes[GRID.score].edges[::100]]
+    profile = Profile.empty(GRID)
+
+    ones = [1] * len(scores)
+    add_rows(profile, pa.record_batch({"prediction": ones, "label": ones, "score": scores}))
+
+    by_label = profile.section("label_scores").sum(axis=0)
+    assert by_label.tolist() == profile.cells(GRID.score).tolist()
+
+
 def test_an_empty_batch_changes_nothing() -> None:
     assert (
         profiled(prediction=pa.array([], pa.int64())).to_bytes() == Profile.empty(GRID).to_bytes()
