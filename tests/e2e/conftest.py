@@ -229,12 +229,23 @@ class Launcher:
         assert line.startswith("ready "), Path(log.name).read_text()
         return Launched(process, line.removeprefix("ready ").strip())
 
+    def run(self, *words: object, env: Mapping[str, str]) -> str:
+        """Run a command to its good end, and return what it printed."""
+        code, printed, said = _run(words, env)
+        assert code == 0, said
+        return printed
+
     def failing(self, *words: object) -> tuple[int, str]:
-        """Run a command that is expected to end, and return its code and what it said."""
-        done = subprocess.run(
-            _command(words), env=_env({}), capture_output=True, text=True, timeout=60, check=False
-        )
-        return done.returncode, done.stderr
+        """Run a command to its bad end, and return its code and what it said."""
+        code, _, said = _run(words, {})
+        return code, said
+
+
+def _run(words: Sequence[object], env: Mapping[str, str]) -> tuple[int, str, str]:
+    done = subprocess.run(
+        _command(words), env=_env(env), capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def _command(words: Sequence[object]) -> list[str]:

@@ -63,11 +63,11 @@ def test_the_key_file_is_for_its_owner_only(tmp_path: Path, launch: Launch) -> N
     assert (data / "admin.token").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path, launch: Launch) -> None:
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path, launch: Any) -> None:
     first = launch("up", "--data", tmp_path / "one", "--port", "0", env=ENV)
     port = first.url.rpartition(":")[2]
 
-    code, said = launch.failing("up", "--data", tmp_path / "two", "--port", port)  # type: ignore[attr-defined]
+    code, said = launch.failing("up", "--data", tmp_path / "two", "--port", port)
 
     assert code == 1
     (line,) = [one for one in said.splitlines() if not one.startswith("{")]

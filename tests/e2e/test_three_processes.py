@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,25 +24,13 @@ def env(kafka_bootstrap: str, postgres_url: str) -> Iterator[dict[str, str]]:
         }
 
 
-def run(env: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "watchkeeper", *words],
-        env={"PATH": os.defpath} | env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_drifted_system_pages_once_over_kafka_and_postgresql(
-    env: dict[str, str], tmp_path: Path, launch: Callable[..., Any], make_world: Callable[..., Any]
+    env: dict[str, str], tmp_path: Path, launch: Any, make_world: Callable[..., Any]
 ) -> None:
-    run(env, "db", "upgrade")
-    run(env, "topics", "create", "--partitions", "3")
-    token = run(env, "key", "create", "--role", "admin", "--name", "ops").split()[-1]
+    launch.run("db", "upgrade", env=env)
+    launch.run("topics", "create", "--partitions", 3, env=env)
+    made = launch.run("key", "create", "--role", "admin", "--name", "ops", env=env)
+    token = made.split()[-1]
     services = {
         name: launch(name, "--port", "0", env=env) for name in ("ingest", "monitor", "alerting")
     }

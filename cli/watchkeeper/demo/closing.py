@@ -34,11 +34,22 @@ def is_settled(client: Client) -> bool:
     )
 
 
-def told(client: Client, system: str, received: Sequence[Received]) -> Iterator[str]:
-    """Tell everything that the demo ends with."""
-    yield from _measured(client, system)
-    yield from _broken(_details(client, "alerts"), received)
-    yield from _tickets(_details(client, "tickets"))
+def told(
+    client: Client, system: str, until: datetime, received: Sequence[Received]
+) -> Iterator[str]:
+    """Tell everything that the demo ends with.
+
+    Parameters
+    ----------
+    until
+        The time of the newest prediction: windows that end later are still filling.
+    received
+        The notifications that reached the person on call.
+    """
+    tickets = _details(client, "tickets")
+    yield from _measured(client, system, until)
+    yield from _broken(_details(client, "alerts"), tickets, received)
+    yield from _tickets(tickets)
     audit = client.get("/v1/audit", limit=1000)
     acts = Counter(entry["act"] for entry in audit["entries"])
     yield ""
@@ -53,17 +64,16 @@ def _details(client: Client, what: str) -> list[Any]:
     ]
 
 
-def _measured(client: Client, system: str) -> Iterator[str]:
+def _measured(client: Client, system: str, until: datetime) -> Iterator[str]:
     volumes = client.get("/v1/measurements", system=system, metric="volume")["measurements"]
     for policy in sorted({row["policy"]["id"] for row in volumes}):
         windows = [row["window"] for row in volumes if row["policy"]["id"] == policy]
-        # The newest window is still filling; the one before it is whole.
-        newest = sorted(windows, key=lambda one: str(one["start"]))[-2:][0]
-        rows = _of_window(client, system, policy, newest)
+        whole = [one for one in windows if datetime.fromisoformat(one["end"]) <= until]
+        newest = max(whole or windows, key=lambda one: str(one["start"]))
         begin, end = (_day(newest[name]) for name in ("start", "end"))
         yield ""
         yield f"Measured from {begin} to {end} (policy {policy}, {len(windows)} windows judged)"
-        yield from report.measured(report.with_limits(rows))
+        yield from report.measured(report.with_limits(_of_window(client, system, policy, newest)))
 
 
 def _of_window(client: Client, system: str, policy: str, window: Row) -> list[Row]:
@@ -76,23 +86,31 @@ def _of_window(client: Client, system: str, policy: str, window: Row) -> list[Ro
     ]
 
 
-def _broken(alerts: Sequence[Row], received: Sequence[Received]) -> Iterator[str]:
+def _broken(
+    alerts: Sequence[Row], tickets: Sequence[Row], received: Sequence[Received]
+) -> Iterator[str]:
+    opening: dict[str, Row] = {ticket["alert"]: ticket["frozen"] for ticket in tickets}
     yield ""
     yield f"Rules that broke: {len(alerts)}" if alerts else "No rule broke."
     for alert in alerts:
-        breach = alert["breach"]
-        limits = (breach["value"], breach["limit"], breach["low"], breach["high"])
-        value, limit, low, high = (report.number(one) for one in limits)
-        yield f"  {breach['rule']}: {breach['metric']} {report.where(breach)}"
-        yield f"    value    {value}, limit {limit}, 95 % interval {low} to {high}"
-        yield f"    window   {_day(breach['window']['start'])} to {_day(breach['window']['end'])}"
-        yield f"    because  {breach['reason']}"
-        yield f"    alert    {alert['state']}, severity {alert['severity']}, id {alert['id']}"
+        now = alert["breach"]
+        first = opening.get(alert["id"], now)
+        yield f"  {now['rule']}: {now['metric']} of {report.where(now)}, {alert['severity']}"
+        yield f"    broke    {_numbers(first)}"
+        yield f"    because  {first['reason']}"
+        yield f"    now      {alert['state']}; {_numbers(now)}"
         for one in alert["deliveries"]:
             yield f"    told     {one['channel']}: {one['event']} {one['state']}"
     if alerts:
         genuine = sum(one.genuine for one in received)
         yield f"  Notifications that arrived: {len(received)}, {genuine} with a good signature"
+
+
+def _numbers(breach: Row) -> str:
+    numbers = (report.number(breach[name]) for name in ("value", "limit", "low", "high"))
+    value, limit, low, high = numbers
+    begin, end = (_day(breach["window"][name]) for name in ("start", "end"))
+    return f"{value} (limit {limit}, 95 % interval {low} to {high}), {begin} to {end}"
 
 
 def _tickets(tickets: Sequence[Row]) -> Iterator[str]:

@@ -105,7 +105,8 @@ def performed(stage: Stage) -> Iterator[str]:
             _stream(stage, client, stream)
         with stage.phase("judge"):
             _wait(stage, client, stream)
-        for line in closing.told(client, SYSTEM, receiver.received):
+        until = stream.predictions["time"][-1].as_py()
+        for line in closing.told(client, SYSTEM, until, receiver.received):
             stage.say(line)
         _farewell(stage, url)
         yield url

@@ -43,7 +43,8 @@ def measured(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _of_metric(name: str, rows: list[Row]) -> Iterator[str]:
-    whole = [row for row in rows if not row["segment"]] or rows
+    limited = [row for row in rows if _has_limit(row)]
+    whole = limited or [row for row in rows if not row["segment"]] or rows
     ranked = sorted(whole, key=_worst_first)
     for row in ranked if len(ranked) <= _TOGETHER else ranked[:1]:
         yield f"    {name:<30} {where(row):<16} {_value(row)}"
@@ -74,7 +75,7 @@ def _value(row: Row) -> str:
     """Write `0.812 [0.797, 0.827] n=2,651 limit 0.797 ok`."""
     limit = row["limits"].get("breach")
     shown = f"limit {number(limit):<8}" if limit is not None else " " * 14
-    return f"{number(row['value']):>8} {interval(row):<18} n={row['n']:<8,} {shown} {row['state']}"
+    return f"{number(row['value']):>8} {interval(row):<21} n={row['n']:<8,} {shown} {row['state']}"
 
 
 def number(value: float | None) -> str:
