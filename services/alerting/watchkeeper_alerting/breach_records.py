@@ -99,3 +99,8 @@ def _check_lengths(breach: BreachEvent) -> None:
 def _short(identity: str) -> str:
     """Return `identity` in a form that fits the inbox; CloudEvents sets no limit."""
     return hashlib.sha256(identity.encode()).hexdigest()[:_LONGEST_ID]
+
+
+def breach_of(content: dict[str, Any]) -> BreachEvent:
+    """Return the breach event of stored plain values."""
+    return msgspec.convert(content, BreachEvent)

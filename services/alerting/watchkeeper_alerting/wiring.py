@@ -156,5 +156,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     for number in range(options.delivery_threads):
         deliverer = Deliverer(database, clock, opener, counters, rng)
         loops[f"alerting-deliverer-{number}"] = deliverer.run
-    context = Context(database, clock, public_url, options.control_body_bytes)
+    context = Context(
+        database, clock, public_url, options.control_body_bytes, options.session_length
+    )
     return Alerting(loops, writer, client, context, health)

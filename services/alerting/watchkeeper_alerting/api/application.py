@@ -14,6 +14,8 @@ from watchkeeper_alerting.api import (
     tickets,
 )
 from watchkeeper_alerting.api.context import Context
+from watchkeeper_alerting.console import access, acts, routes
+from watchkeeper_alerting.console.sessions import Sessions
 
 ROUTERS: tuple[APIRouter, ...] = (
     objects.router,
@@ -25,12 +27,17 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
+PAGES: tuple[APIRouter, ...] = (routes.router, acts.router)
+"""The console."""
+
+
 def install(app: FastAPI, ctx: Context) -> None:
-    """Put every route of the API on `app`.
+    """Put every route of the API and every page of the console on `app`.
 
     The app also needs `problems.install` and `callers.install` of `watchkeeper_shared`,
     once for all services on it.
     """
     context.install(app, ctx)
-    for router in ROUTERS:
+    access.install(app, Sessions(ctx.clock, ctx.session_length))
+    for router in (*ROUTERS, *PAGES):
         app.include_router(router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
@@ -31,12 +31,15 @@ class Context:
         How people reach the console, without a slash at the end; for links.
     body_limit
         The largest applied file or reference artifact that is taken, in bytes.
+    session_length
+        How long a login to the console lasts.
     """
 
     database: Database
     clock: Clock
     public_url: str
     body_limit: int
+    session_length: timedelta = timedelta(hours=12)
 
 
 def install(app: FastAPI, context: Context) -> None:

@@ -1,0 +1,1 @@
+"""The console: server-rendered pages that work without JavaScript."""

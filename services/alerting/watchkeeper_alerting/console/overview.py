@@ -1,0 +1,149 @@
+"""What the fleet and system pages show, computed from rows. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_shared.metric_names import FAMILIES, Family, family_of
+from watchkeeper_shared.specs import AISystem
+from watchkeeper_shared.states import State
+
+# From the state that a person must hear of first.
+WORST_FIRST = (
+    State.BREACH,
+    State.ERROR,
+    State.WARN,
+    State.NO_DATA,
+    State.INSUFFICIENT,
+    State.OK,
+)
+_RANK = {state.value: rank for rank, state in enumerate(WORST_FIRST)}
+_METRIC_RANK = {
+    name: rank for rank, name in enumerate(name for names in FAMILIES.values() for name in names)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyStatus:
+    """The worst state of one family, and how many series are in it."""
+
+    family: Family
+    state: State
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One system on the first page."""
+
+    name: str
+    system: AISystem
+    families: tuple[FamilyStatus, ...]
+    last_window: datetime | None
+    open_alerts: int
+    open_tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyTable:
+    """The newest measurements of one family."""
+
+    family: Family
+    states: tuple[tuple[State, int], ...]
+    rows: tuple[Measurement, ...]
+
+
+def fleet(
+    systems: Mapping[str, AISystem],
+    found: Sequence[Measurement],
+    alerts: Mapping[tuple[str, str], int],
+    tickets: Mapping[tuple[str, str], int],
+) -> list[FleetRow]:
+    """Return a row per system: those with trouble first, then by name."""
+    by_system: defaultdict[str, list[Measurement]] = defaultdict(list)
+    for one in found:
+        by_system[one.system].append(one)
+    open_alerts, open_tickets = _per_system(alerts), _per_system(tickets)
+    rows = [
+        FleetRow(
+            name,
+            system,
+            tuple(_status(family, by_system[name]) for family in Family),
+            max((one.window_end for one in by_system[name]), default=None),
+            open_alerts[name],
+            open_tickets[name],
+        )
+        for name, system in systems.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.open_alerts, -row.open_tickets, row.name))
+
+
+def tables(found: Iterable[Measurement]) -> list[FamilyTable]:
+    """Return the newest measurements by family; in each, what needs eyes comes first."""
+    by_family: defaultdict[Family, list[Measurement]] = defaultdict(list)
+    for one in found:
+        family = family_of(one.metric)
+        if family is not None:
+            by_family[family].append(one)
+    return [
+        FamilyTable(
+            family,
+            tuple((State(state), n) for state, n in _counted(by_family[family])),
+            tuple(sorted(by_family[family], key=_order)),
+        )
+        for family in Family
+        if by_family[family]
+    ]
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, in one unit.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> ago(noon - timedelta(minutes=90), noon)
+    '1 h ago'
+    """
+    if moment is None:
+        return "never"
+    seconds = (now - moment).total_seconds()
+    if seconds < 0:
+        return "ahead of the clock"
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {name} ago"
+    return "just now"
+
+
+def _per_system(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
+    summed: Counter[str] = Counter()
+    for (system, _), count in counts.items():
+        summed[system] += count
+    return summed
+
+
+def _status(family: Family, found: Sequence[Measurement]) -> FamilyStatus:
+    members = [one for one in found if family_of(one.metric) is family]
+    if not members:
+        return FamilyStatus(family, State.NO_DATA, 0, 0)
+    # Series without a rule have no opinion; they count only when nothing else is there.
+    judged = [one for one in members if one.rule] or members
+    state, count = _counted(judged)[0]
+    return FamilyStatus(family, State(state), count, len(judged))
+
+
+def _counted(found: Iterable[Measurement]) -> list[tuple[str, int]]:
+    counts = Counter(one.state for one in found)
+    return sorted(counts.items(), key=lambda item: _RANK.get(item[0], 0))
+
+
+def _order(one: Measurement) -> tuple[int, int, str, str, str]:
+    rank = _RANK.get(one.state, 0) if one.rule else len(_RANK)
+    return rank, _METRIC_RANK.get(one.metric, 0), one.column, one.segment, one.version

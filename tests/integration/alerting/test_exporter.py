@@ -1,0 +1,83 @@
+"""The live page passes promtool and survives a database that goes away."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from watchkeeper_alerting.applying import application
+from watchkeeper_alerting.applying.documents import SourceFile
+from watchkeeper_alerting.counters import Counters
+from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.testing.builders import DAY
+from watchkeeper_alerting.testing.measured import measure
+from watchkeeper_shared.db.engine import open_engine
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.testing.clocks import ManualClock
+
+SYSTEM = """\
+apiVersion: watchkeeper/v1
+kind: AISystem
+metadata: {name: employment-ma}
+spec:
+  owner: {team: labour-models, contact: oncall@example.org}
+  purpose: Predicts employment
+  task: binary
+  features: {AGEP: numeric}
+"""
+
+
+def scrape(database: Database, clock: ManualClock) -> str:
+    registry = CollectorRegistry()
+    Counters(registry)
+    registry.register(Exporter(database, Registry(database, clock), clock))
+    return generate_latest(registry).decode()
+
+
+def test_the_page_shows_the_newest_window(database: Database, clock: ManualClock) -> None:
+    with database.transaction() as c:
+        application.apply(c, [SourceFile("s.yaml", SYSTEM)], "admin", clock.now())
+    measure(database, DAY.replace(day=21), value=0.5)
+    measure(database, DAY, value=0.83)
+    measure(database, DAY, metric="psi", column="AGEP", value=0.31)
+
+    page = scrape(database, clock)
+
+    line = 'watchkeeper_performance_score{metric="accuracy",model="employment-ma",version="1"} 0.83'
+    assert line in page
+    assert 'watchkeeper_exporter_series_dropped_total{reason="features"} 0.0' in page
+
+
+def test_without_a_database_there_is_a_page_with_no_old_numbers(clock: ManualClock) -> None:
+    away = Database(open_engine("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"))
+
+    page = scrape(away, clock)
+
+    assert "watchkeeper_performance_score" not in page
+    assert "watchkeeper_breach_events_total" in page
+
+
+@pytest.mark.prometheus
+def test_promtool_accepts_the_page(database: Database, clock: ManualClock) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine; it comes with Debian's prometheus")
+    with database.transaction() as c:
+        application.apply(c, [SourceFile("s.yaml", SYSTEM)], "admin", clock.now())
+    for metric, column in (("accuracy", ""), ("psi", "AGEP"), ("psi", "score")):
+        measure(database, DAY, metric=metric, column=column)
+
+    checked = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=scrape(database, clock),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
