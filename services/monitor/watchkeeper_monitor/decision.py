@@ -131,7 +131,7 @@ def _lacking(value: Value, rule: Rule | None) -> Judgement | None:
     if value.value is None:
         state = State.INSUFFICIENT if value.n else State.NO_DATA
         size = f"; n={value.n:,}" if value.n else ""
-        return Judgement(state, f"{value.metric} has no value: {value.note}{size}")
+        return Judgement(state, f"{_what(value)} has no value: {value.note}{size}")
     entry = CATALOGUE.get(value.metric)
     least = 1 if entry is None else entry.min_rows
     if rule is not None and rule.min_rows is not None:
@@ -163,8 +163,12 @@ def _few_positives(value: Value) -> Judgement | None:
 
 
 def _named(value: Value) -> str:
-    where = " ".join(part for part in (value.column, value.segment) if part)
-    return f"{value.metric}{f' of {where}' if where else ''} {value.value:.4g}"
+    return f"{_what(value)} {value.value:.4g}"
+
+
+def _what(value: Value) -> str:
+    where = value.segment or value.column
+    return f"{value.metric} of {where}" if where else value.metric
 
 
 def _size(value: Value) -> str:

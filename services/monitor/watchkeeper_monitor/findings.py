@@ -94,7 +94,7 @@ def _pair(test: RateGap | RateRatio, limit: float, below: bool, dispersion: floa
         if below:
             one_sided = intervals.ratio_beyond(a, b, limit)
     probability = min(1.0, one_sided * test.looks)
-    words = f"{name} of {sizes} (p {probability:.2g} after {test.looks} looks)"
+    words = f"{name} of {sizes} (p {probability:.2g} allowing for {test.looks} comparisons)"
     return Finding(probability, words)
 
 

@@ -247,6 +247,33 @@ def test_a_group_with_exactly_the_least_rows_takes_part() -> None:
     assert "two groups with at least 100 rows" in fewer.note
 
 
+def test_a_gap_pays_for_every_comparison_it_was_chosen_from() -> None:
+    batch = rows(900, 3, groups__RAC1P=["1", "2", "3"] * 300)
+    values = found(batch, Reference.build([batch], SPEC, "s", "1"))
+    looks = {
+        (metric, segment): values[metric, "RAC1P", segment].test.looks  # type: ignore[union-attr]
+        for metric in ("demographic_parity_ratio", "equalized_odds_difference")
+        for segment in ("", "RAC1P=2")
+    }
+
+    assert looks == {
+        ("demographic_parity_ratio", ""): 6,  # three pairs, either side the lower
+        ("demographic_parity_ratio", "RAC1P=2"): 2,
+        ("equalized_odds_difference", ""): 12,
+        ("equalized_odds_difference", "RAC1P=2"): 4,
+    }
+
+
+def test_cells_of_a_single_value_hide_nothing_from_ks() -> None:
+    ages = np.random.default_rng(1).poisson(40, 2_000).astype(float)
+    reference = Reference.build([rows(2_000, 9, features__AGEP=ages)], SPEC, "s", "1")
+    inside = np.clip(ages[:400] + 1, ages.min(), ages.max())
+
+    value = found(rows(400, features__AGEP=inside), reference)["ks", "AGEP", ""]
+
+    assert value.note == "binning error at most 0"
+
+
 def test_the_catalogue_explains_every_metric() -> None:
     for entry in CATALOGUE.values():
         assert entry.formula
