@@ -93,7 +93,7 @@ def _broken(
     yield ""
     yield f"Rules that broke: {len(alerts)}" if alerts else "No rule broke."
     for alert in alerts:
-        now = alert["breach"]
+        now: Row = alert["breach"]
         first = opening.get(alert["id"], now)
         yield f"  {now['rule']}: {now['metric']} of {report.where(now)}, {alert['severity']}"
         yield f"    broke    {_numbers(first)}"
