@@ -132,7 +132,7 @@ class Flusher:
             system,
             hash_ids(newest.column("id")).tolist(),
             as_classes(newest.column("label")).to_pylist(),
-            newest.column("time").to_pylist(),
+            newest.column("time").cast(pa.int64()).to_pylist(),
             now,
         )
         counting.move(c, system, at, pc.max(batch.column("time")).as_py(), now, batch.num_rows)
@@ -175,7 +175,10 @@ class Flusher:
             mine = codes == code
             for start in np.unique(starts[mine]).tolist():
                 key = PaneKey(system, version, baseline.key, pane_at(start, length))
-                found.append((key, _take(rows, np.flatnonzero(mine & (starts == start)))))
+                mask = np.flatnonzero(mine & (starts == start))
+                # In order of the key: the index fills neighbouring pages, and the sample's
+                # rows come first.
+                found.append((key, _take(rows, mask[np.argsort(rows.hashes[mask])])))
         return found
 
     def _store(self, c: sa.Connection, key: PaneKey, rows: Rows, source: str) -> None:
@@ -186,8 +189,8 @@ class Flusher:
         delta.add_predictions(encoded)
         panes.merge_profile(c, key, source, delta, baseline.grid, encoded.n)
         panes.touch(c, [key])
-        chosen = np.argsort(rows.hashes, kind="stable")[: self._sample_rows]
-        sample = samples.keyed(rows.batch.take(pa.array(chosen)), rows.hashes[chosen])
+        first = rows.batch.slice(0, self._sample_rows)
+        sample = samples.keyed(first, rows.hashes[: self._sample_rows])
         panes.merge_sample(c, key, source, sample, self._sample_rows)
         predicted = as_classes(rows.batch.column("prediction")).to_pylist()
         index.insert(c, key, rows.hashes, predicted, encoded.score, encoded.groups)
@@ -208,8 +211,6 @@ def _new(c: sa.Connection, system: str, batch: pa.RecordBatch) -> Rows:
 
 
 def _take(rows: Rows, at: np.ndarray) -> Rows:
-    if len(at) == len(rows.times):
-        return rows
     return Rows(rows.batch.take(pa.array(at)), rows.hashes[at], rows.times[at])
 
 

@@ -6,7 +6,6 @@ waiting label + index row ─► Profile.add_labels on the prediction's pane, un
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +18,6 @@ from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.store import index, labels, panes
 from watchkeeper_monitor.store.labels import Joined
-from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_shared.specs import AISystem
 
 CHUNK = 20_000
@@ -28,12 +26,7 @@ CHUNK = 20_000
 
 def join(c: sa.Connection, system: str, spec: AISystem, baselines: Baselines) -> int:
     """Join one chunk of waiting labels, in the caller's transaction; return how many."""
-    found = labels.joined(c, system, CHUNK)
-    if not found:
-        return 0
-    by_pane: defaultdict[PaneKey, list[Joined]] = defaultdict(list)
-    for one in found:
-        by_pane[one.key].append(one)
+    by_pane = labels.joined(c, system, CHUNK)
     for key, rows in sorted(by_pane.items()):
         baseline = baselines.under(key.reference, key.system, spec, key.version)
         if baseline is None:
@@ -44,8 +37,9 @@ def join(c: sa.Connection, system: str, spec: AISystem, baselines: Baselines) ->
         delta.add_labels(_arrays(rows, [one.label for one in rows], baseline.grid))
         panes.merge_profile(c, key, panes.LABELS_SOURCE, delta, baseline.grid, rows=0)
     panes.touch(c, by_pane)
-    labels.applied(c, system, found)
-    return len(found)
+    joined = [one for rows in by_pane.values() for one in rows]
+    labels.applied(c, system, joined)
+    return len(joined)
 
 
 def _arrays(rows: Sequence[Joined], texts: Sequence[str | None], grid: Grid) -> Labelled:

@@ -130,17 +130,14 @@ class Partitions:
         with self._database.transaction() as c:
             positions.advance(c, claim, error.beginning, self._clock.now())
 
-    def take(
-        self, records: Iterable[Record], read: Callable[[Record], Reading | DeadLetter]
-    ) -> None:
-        """Add what records hold to what is pending."""
-        for record in records:
-            pending = self._pending.get(record.at)
-            if pending is None or record.offset < pending.next_offset:
-                continue
-            content = read(record)
-            pending.take(record, content)
-            self._count(content)
+    def take(self, record: Record, read: Callable[[Record], Reading | DeadLetter]) -> None:
+        """Add what a record holds to what is pending, unless its partition is no longer ours."""
+        pending = self._pending.get(record.at)
+        if pending is None or record.offset < pending.next_offset:
+            return
+        content = read(record)
+        pending.take(record, content)
+        self._count(content)
 
     def _count(self, content: Reading | DeadLetter) -> None:
         self._meters.batches.inc()

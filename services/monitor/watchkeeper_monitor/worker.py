@@ -97,9 +97,12 @@ class Worker:
     def _work(self, partitions: Partitions, polled: Poll) -> bool:
         self._registry.refresh()
         partitions.claim()
-        partitions.take(polled.records, self._read)
+        for record in polled.records:
+            partitions.take(record, self._read)
+            if self._is_full(partitions):
+                self._flush(partitions)
         worked = bool(polled.records or polled.assigned)
-        if self._is_flush_due(partitions):
+        if self._is_old():
             worked |= self._flush(partitions)
         if self._is_judging_due():
             worked |= self._judge_all(partitions)
@@ -108,13 +111,13 @@ class Worker:
     def _read(self, record: Record) -> Reading | DeadLetter:
         return intake.read(record, self._registry, self._clock.now())
 
-    def _is_flush_due(self, partitions: Partitions) -> bool:
+    def _is_full(self, partitions: Partitions) -> bool:
+        pace = self._pace
+        return partitions.rows >= pace.flush_rows or partitions.size >= pace.flush_bytes
+
+    def _is_old(self) -> bool:
         age = self._clock.monotonic() - self._flushed_at
-        return (
-            partitions.rows >= self._pace.flush_rows
-            or partitions.size >= self._pace.flush_bytes
-            or age >= self._pace.flush_interval.total_seconds()
-        )
+        return age >= self._pace.flush_interval.total_seconds()
 
     def _flush(self, partitions: Partitions) -> bool:
         """Store what is pending; return whether there was anything."""

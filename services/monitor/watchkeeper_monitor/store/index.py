@@ -8,18 +8,15 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from watchkeeper_monitor.store.many import among, chunks
+from watchkeeper_monitor.store.many import among, chunks, write
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_shared.db.tables import predictions
 from watchkeeper_shared.db.types import to_micros
 
-# The names of the bound values are the columns; instants are given as microseconds, so that
-# no Python code runs per value.
-_INSERT = sa.text(
+_INSERT = (
     "INSERT INTO predictions"
-    " (system, id_hash, version, reference, pane_start, pane_end, prediction, score, groups)"
-    " VALUES (:system, :id_hash, :version, :reference, :pane_start, :pane_end, :prediction,"
-    " :score, :groups)"
+    " (system, version, reference, pane_start, pane_end, id_hash, prediction, score, groups)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -54,19 +51,9 @@ def insert(
     Conflict
         Another worker committed one of them since `known` was asked: ask again.
     """
-    fixed = {
-        "system": key.system,
-        "version": key.version,
-        "reference": key.reference,
-        "pane_start": to_micros(key.pane.start),
-        "pane_end": to_micros(key.pane.end),
-    }
+    start, end = to_micros(key.pane.start), to_micros(key.pane.end)
     rows = zip(hashes.tolist(), predicted, _optional(scores), _packed(groups), strict=True)
-    values = [
-        fixed | {"id_hash": id_hash, "prediction": text, "score": score, "groups": codes}
-        for id_hash, text, score, codes in rows
-    ]
-    c.execute(_INSERT, values)
+    write(c, _INSERT, [(key.system, key.version, key.reference, start, end, *row) for row in rows])
 
 
 def _optional(scores: NDArray[np.float64]) -> Iterable[float | None]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from watchkeeper_monitor.store.many import among, chunks
+from watchkeeper_monitor.store.many import among, chunks, write
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import labels, predictions
-from watchkeeper_shared.db.upsert import insert
+from watchkeeper_shared.db.types import from_micros, to_micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,6 @@ class Joined:
     """
 
     id_hash: int
-    key: PaneKey
     label: str
     applied: str | None
     prediction: str
@@ -37,88 +37,76 @@ class Joined:
     groups: bytes
 
 
+_ADD = (
+    "INSERT INTO labels (system, id_hash, label, time, received_at, waiting)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (system, id_hash) DO UPDATE SET label = excluded.label, time = excluded.time,"
+    " received_at = excluded.received_at,"
+    " waiting = (labels.applied IS NULL OR labels.applied <> excluded.label)"
+    " WHERE excluded.time >= labels.time AND excluded.label <> labels.label"
+)
+_APPLY = "UPDATE labels SET applied = ?, waiting = (label <> ?) WHERE system = ? AND id_hash = ?"
+
+
 def add(
     c: sa.Connection,
     system: str,
     hashes: Sequence[int],
     texts: Sequence[str],
-    times: Sequence[datetime],
+    times: Sequence[int],
     now: datetime,
 ) -> None:
-    """Store labels; of two for one id the newer counts, at equal times the later arrival."""
-    rows = [
-        {
-            "system": system,
-            "id_hash": id_hash,
-            "label": text,
-            "time": time,
-            "received_at": now,
-            "waiting": True,
-        }
-        for id_hash, text, time in zip(hashes, texts, times, strict=True)
-    ]
-    fresh = insert(c, labels)
-    new = fresh.excluded
-    correction = fresh.on_conflict_do_update(
-        index_elements=[labels.c.system, labels.c.id_hash],
-        set_={
-            "label": new.label,
-            "time": new.time,
-            "received_at": new.received_at,
-            "waiting": sa.or_(labels.c.applied.is_(None), labels.c.applied != new.label),
-        },
-        where=sa.and_(new.time >= labels.c.time, new.label != labels.c.label),
-    )
+    """Store labels; of two for one id the newer counts, at equal times the later arrival.
+
+    Parameters
+    ----------
+    times
+        When each became known, in microseconds since 1970.
+    """
+    received = to_micros(now)
+    rows = zip(hashes, texts, times, strict=True)
     # In one order everywhere, so that two writers never deadlock.
-    c.execute(correction, sorted(rows, key=lambda row: row["id_hash"]))  # type: ignore[arg-type, return-value]
+    write(c, _ADD, [(system, *row, received, True) for row in sorted(rows)])
 
 
-def joined(c: sa.Connection, system: str, limit: int) -> list[Joined]:
-    """Return waiting labels whose prediction is in the index, oldest arrivals first."""
+def joined(c: sa.Connection, system: str, limit: int) -> dict[PaneKey, list[Joined]]:
+    """Return waiting labels whose prediction is in the index, by the pane of that."""
+    known = predictions.c
     rows = c.execute(
-        sa.select(labels.c.label, labels.c.applied, predictions)
+        sa.select(
+            known.version,
+            known.reference,
+            sa.type_coerce(known.pane_start, sa.BigInteger),
+            sa.type_coerce(known.pane_end, sa.BigInteger),
+            known.id_hash,
+            labels.c.label,
+            labels.c.applied,
+            known.prediction,
+            known.score,
+            known.groups,
+        )
         .join_from(
             labels,
             predictions,
-            sa.and_(
-                predictions.c.system == labels.c.system,
-                predictions.c.id_hash == labels.c.id_hash,
-            ),
+            sa.and_(known.system == labels.c.system, known.id_hash == labels.c.id_hash),
         )
         .where(labels.c.system == system, labels.c.waiting)
         .limit(limit)
     )
-    return [_joined(row) for row in rows]
+    found: defaultdict[tuple[str, str, int, int], list[Joined]] = defaultdict(list)
+    for version, reference, start, end, *rest in rows:
+        found[version, reference, start, end].append(Joined(*rest))
+    return {_key(system, *place): labelled for place, labelled in found.items()}
 
 
-def _joined(row: sa.Row[Any]) -> Joined:
-    pane = Span(row.pane_start, row.pane_end)
-    return Joined(
-        id_hash=row.id_hash,
-        key=PaneKey(row.system, row.version, row.reference, pane),
-        label=row.label,
-        applied=row.applied,
-        prediction=row.prediction,
-        score=row.score,
-        groups=row.groups,
-    )
+def _key(system: str, version: str, reference: str, start: int, end: int) -> PaneKey:
+    return PaneKey(system, version, reference, Span(from_micros(start), from_micros(end)))
 
 
-def applied(c: sa.Connection, system: str, done: Sequence[Joined]) -> None:
+def applied(c: sa.Connection, system: str, done: Iterable[Joined]) -> None:
     """Note that these labels are in the profiles, unless a newer one came meanwhile."""
-    query = (
-        sa.update(labels)
-        .where(
-            labels.c.system == system,
-            labels.c.id_hash == sa.bindparam("the_id"),
-        )
-        .values(
-            applied=sa.bindparam("the_label"),
-            waiting=labels.c.label != sa.bindparam("the_label"),
-        )
-    )
-    rows = [{"the_id": one.id_hash, "the_label": one.label} for one in done]
-    c.execute(query, sorted(rows, key=lambda row: row["the_id"]))  # type: ignore[arg-type, return-value]
+    rows = [(one.label, one.label, system, one.id_hash) for one in done]
+    write(c, _APPLY, sorted(rows, key=itemgetter(3)))
 
 
 def waiting(c: sa.Connection, system: str) -> int:

@@ -1,4 +1,4 @@
-"""Asking for many 64-bit numbers at once, with one parameter on both databases."""
+"""Many rows at once: asked for with one parameter, written without work per value."""
 
 from __future__ import annotations
 
@@ -32,3 +32,17 @@ def among(
 def chunks(numbers: Sequence[int], size: int = CHUNK) -> list[Sequence[int]]:
     """Cut a list into pieces of at most `size`."""
     return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+
+def write(c: sa.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Execute a statement once per row, with the driver's own speed.
+
+    Parameters
+    ----------
+    statement
+        With a `?` for each value, in the SQL that both databases have. Values are given as
+        the driver takes them: instants as microseconds.
+    """
+    if rows:
+        text = statement.replace("?", "%s") if c.dialect.name == "postgresql" else statement
+        c.exec_driver_sql(text, list(rows))
