@@ -127,15 +127,15 @@ def how_sure(breach: BreachEvent) -> str:
     than this interval; the words only help to read the numbers.
     """
     rows = f"{breach.n:,} rows"
-    if breach.low is None or breach.high is None:
-        return f"from {rows}, no interval is known for it"
-    interval = f"95 % interval {number(breach.low)} to {number(breach.high)}, {rows}"
-    if breach.limit is None:
-        return interval
-    past = breach.high <= breach.limit if breach.below else breach.low >= breach.limit
-    if past:
-        return f"all of the {interval} lies past the limit"
-    return f"the limit lies inside the {interval}"
+    low, high, limit = breach.low, breach.high, breach.limit
+    if low is None or high is None:
+        return f"no interval is known for it ({rows})"
+    interval = f"95 % interval, {number(low)} to {number(high)},"
+    if limit is not None and (high <= limit if breach.below else low >= limit):
+        return f"the whole {interval} lies past the limit ({rows})"
+    if limit is not None and low <= limit <= high:
+        return f"the {interval} contains the limit ({rows})"
+    return f"the {interval} comes from {rows}"
 
 
 def facts(breach: BreachEvent) -> dict[str, str]:

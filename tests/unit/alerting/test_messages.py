@@ -31,7 +31,7 @@ def test_the_text_holds_everything_a_person_needs_at_night() -> None:
         "employment-ma, version 1",
         "0.7712",
         "0.8, at or below is a breach; warning at 0.82",
-        "all of the 95 % interval 0.7533 to 0.7881, 2,150 rows lies past the limit",
+        "the whole 95 % interval, 0.7533 to 0.7881, lies past the limit (2,150 rows)",
         "2026-11-22 00:00 UTC to 2026-11-23 00:00 UTC (final, revision 1)",
         "labour-models, oncall@example.org",
         "https://runbooks.example.org/accuracy",
@@ -53,12 +53,12 @@ def test_the_identity_never_holds_a_value_a_time_or_an_id() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"high": 0.81}, "the limit lies inside the 95 % interval 0.7533 to 0.81, 2,150 rows"),
-        ({"low": None, "high": None}, "from 2,150 rows, no interval is known for it"),
-        ({"limit": None}, "95 % interval 0.7533 to 0.7881, 2,150 rows"),
+        ({"high": 0.81}, "the 95 % interval, 0.7533 to 0.81, contains the limit (2,150 rows)"),
+        ({"low": None, "high": None}, "no interval is known for it (2,150 rows)"),
+        ({"limit": None}, "the 95 % interval, 0.7533 to 0.7881, comes from 2,150 rows"),
         (
             {"below": False, "limit": 0.75},
-            "all of the 95 % interval 0.7533 to 0.7881, 2,150 rows lies past the limit",
+            "the whole 95 % interval, 0.7533 to 0.7881, lies past the limit (2,150 rows)",
         ),
     ],
 )

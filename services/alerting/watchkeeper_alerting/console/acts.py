@@ -13,7 +13,7 @@ from watchkeeper_alerting.console.access import Form, Sent, Visitor
 from watchkeeper_alerting.console.pages import HEADERS, PageRoute, page
 from watchkeeper_alerting.tickets import Act, Attempt
 from watchkeeper_shared.db.keys import Caller, Role
-from watchkeeper_shared.errors import Conflict, Forbidden, InvalidObject
+from watchkeeper_shared.errors import Conflict, Forbidden, InvalidObject, PermanentError
 from watchkeeper_shared.observability.problems import status_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -55,7 +55,7 @@ def act(ticket: str, ctx: Ctx, caller: Visitor, sent: Sent) -> Response:
         with ctx.database.transaction() as c:
             acting.act_on_ticket(c, ticket, attempt, ctx.clock.now())
     except (Conflict, InvalidObject, Forbidden) as error:
-        return _ticket_page(ctx, ticket, caller, str(error), sent)
+        return _ticket_page(ctx, ticket, caller, error, sent)
     return RedirectResponse(f"/tickets/{ticket}#history", 303, headers=HEADERS)
 
 
@@ -94,14 +94,18 @@ def _alert_page(
 
 
 def _ticket_page(
-    ctx: Context, ticket: str, caller: Caller, problem: str = "", sent: Form | None = None
+    ctx: Context,
+    ticket: str,
+    caller: Caller,
+    problem: PermanentError | None = None,
+    sent: Form | None = None,
 ) -> Response:
     with ctx.database.read() as c:
         view = reading.ticket_view(c, ticket)
     breach = breach_of(view.ticket.frozen)
     return page(
         "ticket.html",
-        422 if problem else 200,
+        200 if problem is None else status_of(problem),
         view=view,
         ticket=view.ticket,
         breach=breach,
@@ -109,7 +113,7 @@ def _ticket_page(
         summary=messages.summary(breach),
         how_sure=messages.how_sure(breach),
         runbook=_safe(breach.runbook),
-        problem=problem,
+        problem="" if problem is None else str(problem),
         typed="" if sent is None else sent.text("reason"),
         may_act=caller.role in _ACTING,
         caller=caller,

@@ -21,7 +21,10 @@ WORST_FIRST = (
     State.INSUFFICIENT,
     State.OK,
 )
-_RANK = {state.value: rank for rank, state in enumerate(WORST_FIRST)}
+NO_LIMIT = "no_limit"
+"""Measured, and no rule looks at it: nobody said what would be bad, so it is not `ok`."""
+
+_RANK = {state: rank for rank, state in enumerate([*map(str, WORST_FIRST), NO_LIMIT])}
 _METRIC_RANK = {
     name: rank for rank, name in enumerate(name for names in FAMILIES.values() for name in names)
 }
@@ -32,7 +35,7 @@ class FamilyStatus:
     """The worst state of one family, and how many series are in it."""
 
     family: Family
-    state: State
+    state: str
     count: int
     of: int
 
@@ -54,7 +57,7 @@ class FamilyTable:
     """The newest measurements of one family."""
 
     family: Family
-    states: tuple[tuple[State, int], ...]
+    states: tuple[tuple[str, int], ...]
     rows: tuple[Measurement, ...]
 
 
@@ -93,12 +96,20 @@ def tables(found: Iterable[Measurement]) -> list[FamilyTable]:
     return [
         FamilyTable(
             family,
-            tuple((State(state), n) for state, n in _counted(by_family[family])),
+            tuple(_counted(by_family[family])),
             tuple(sorted(by_family[family], key=_order)),
         )
         for family in Family
         if by_family[family]
     ]
+
+
+def shown_state(one: Measurement) -> str:
+    """Return the state as people see it.
+
+    What has no rule is `ok` in the data and `no_limit` on the page.
+    """
+    return NO_LIMIT if not one.rule and one.state == State.OK else one.state
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -132,18 +143,18 @@ def _per_system(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
 def _status(family: Family, found: Sequence[Measurement]) -> FamilyStatus:
     members = [one for one in found if family_of(one.metric) is family]
     if not members:
-        return FamilyStatus(family, State.NO_DATA, 0, 0)
+        return FamilyStatus(family, str(State.NO_DATA), 0, 0)
     # Series without a rule have no opinion; they count only when nothing else is there.
     judged = [one for one in members if one.rule] or members
     state, count = _counted(judged)[0]
-    return FamilyStatus(family, State(state), count, len(judged))
+    return FamilyStatus(family, state, count, len(judged))
 
 
 def _counted(found: Iterable[Measurement]) -> list[tuple[str, int]]:
-    counts = Counter(one.state for one in found)
+    counts = Counter(shown_state(one) for one in found)
     return sorted(counts.items(), key=lambda item: _RANK.get(item[0], 0))
 
 
 def _order(one: Measurement) -> tuple[int, int, str, str, str]:
-    rank = _RANK.get(one.state, 0) if one.rule else len(_RANK)
+    rank = _RANK.get(shown_state(one), 0) if one.rule else len(_RANK)
     return rank, _METRIC_RANK.get(one.metric, 0), one.column, one.segment, one.version

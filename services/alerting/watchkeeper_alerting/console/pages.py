@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from watchkeeper_alerting import messages
-from watchkeeper_alerting.console.overview import ago
+from watchkeeper_alerting.console.overview import ago, shown_state
 from watchkeeper_alerting.messages import number
 from watchkeeper_shared.errors import WatchkeeperError
 from watchkeeper_shared.observability.problems import status_of
@@ -42,6 +42,7 @@ SIGNS = {
     "insufficient": "◔",
     "no_data": "○",
     "error": "!",
+    "no_limit": "·",
     "firing": "✕",
     "acknowledged": "▲",
     "resolved": "✓",
@@ -73,7 +74,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"number": number, "minute": _minute}
-    made.globals |= {"signs": SIGNS, "css": CSS_PATH, "ago": ago}
+    made.globals |= {"signs": SIGNS, "css": CSS_PATH, "ago": ago, "shown_state": shown_state}
     return made
 
 

@@ -1,0 +1,202 @@
+"""People log in, read and decide in plain HTML; nobody else can make them decide."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from watchkeeper_alerting.applying import application
+from watchkeeper_alerting.applying.documents import SourceFile
+from watchkeeper_alerting.breach_records import decode
+from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.store import alerts, tickets
+from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
+from watchkeeper_alerting.testing.measured import measure
+from watchkeeper_alerting.testing.service import RunningService
+from watchkeeper_shared.db.keys import Role
+
+HOSTILE = "<script>alert(1)</script>"
+SYSTEM = """\
+apiVersion: watchkeeper/v1
+kind: AISystem
+metadata: {name: employment-ma}
+spec:
+  owner: {team: labour-models, contact: oncall@example.org}
+  purpose: "Predicts <b>employment</b>"
+  task: binary
+  features: {AGEP: numeric}
+"""
+
+
+class Visit:
+    """A person with a browser that runs no scripts."""
+
+    def __init__(self, service: RunningService, role: Role) -> None:
+        self.service = service
+        self.browser = service.as_(None)
+        token = service.token(role)
+        self.login = self.post("/login", token=token, next="/alerts")
+        # The cookie is for https only; this client would not send it to the test's server.
+        self.browser.headers["Cookie"] = self.login.headers["set-cookie"].partition(";")[0]
+
+    def get(self, path: str) -> httpx.Response:
+        return self.browser.get(path)
+
+    def post(self, path: str, origin: str | None = None, **fields: str) -> httpx.Response:
+        headers = {"Origin": self.service.url if origin is None else origin}
+        return self.browser.post(path, data=fields, headers=headers)
+
+
+@pytest.fixture
+def ids(service: RunningService) -> tuple[str, str]:
+    """A breach with hostile words in it: the ids of its alert and its ticket."""
+    breach = a_breach(column=HOSTILE, note=HOSTILE, reason=HOSTILE, runbook="javascript:alert(1)")
+    with service.database.transaction() as c:
+        application.apply(c, [SourceFile("s.yaml", SYSTEM)], "admin", service.clock.now())
+        Handler("https://watch.example.org").handle(
+            c, decode(a_record(breach).value), service.clock.now()
+        )
+    measure(service.database, DAY, reason=HOSTILE)
+    measure(service.database, DAY, metric="psi", column="AGEP", value=None, state="insufficient")
+    with service.database.read() as c:
+        return alerts.listing(c)[0].id, tickets.listing(c)[0].id
+
+
+PAGES = [
+    "/",
+    "/systems/employment-ma",
+    "/systems/employment-ma/series?metric=accuracy",
+    "/systems/employment-ma/series?metric=psi&column=AGEP",
+    "/alerts",
+    "/alerts?state=firing",
+    "/alerts/{alert}",
+    "/tickets",
+    "/tickets/{ticket}",
+    "/audit",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_closed_tight_and_holds_hostile_words_as_words(
+    service: RunningService, ids: tuple[str, str], path: str
+) -> None:
+    visit = Visit(service, Role.AUDITOR)
+
+    page = visit.get(path.format(alert=ids[0], ticket=ids[1]))
+
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert "javascript:" not in re.sub(r"<dd>.*?</dd>", "", page.text)
+    assert " style=" not in page.text
+    assert page.headers["content-security-policy"].startswith(
+        "default-src 'none'; style-src 'self'"
+    )
+    assert page.headers["cache-control"] == "no-store"
+    assert '<html lang="en">' in page.text
+    assert page.text.count("<h1>") == 1
+
+
+def test_without_a_login_every_page_leads_to_the_login(service: RunningService) -> None:
+    stranger = service.as_(None)
+
+    for path in ("/", "/alerts", "/tickets/x", "/audit", "/tickets/x/evidence"):
+        answer = stranger.get(path)
+        assert (answer.status_code, answer.headers["location"][:12]) == (303, "/login?next=")
+    assert stranger.get("/login").status_code == 200
+
+
+def test_a_login_sets_a_cookie_that_scripts_and_other_sites_cannot_use(
+    service: RunningService,
+) -> None:
+    visit = Visit(service, Role.VIEWER)
+
+    cookie = visit.login.headers["set-cookie"]
+    assert visit.login.headers["location"] == "/alerts"
+    assert all(part in cookie for part in ("HttpOnly", "SameSite=strict", "Secure", "Path=/"))
+    assert "watchkeeper_" not in cookie.partition("=")[2]  # as every API key begins
+
+
+def test_a_wrong_key_and_a_publishers_key_do_not_open_the_console(
+    service: RunningService,
+) -> None:
+    stranger = service.as_(None)
+
+    refused = stranger.post("/login", data={"token": "x"}, headers={"Origin": service.url})
+
+    assert refused.status_code == 401
+    assert "unknown, expired or revoked" in refused.text
+    assert Visit(service, Role.PUBLISHER).get("/").status_code == 403
+
+
+def test_a_ticket_is_worked_on_with_plain_forms(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    visit, path = Visit(service, Role.REVIEWER), f"/tickets/{ids[1]}"
+
+    acknowledged = visit.post(f"{path}/acts", act="acknowledge", reason="")
+    without_reason = visit.post(f"{path}/acts", act="close", reason=" ")
+    closed = visit.post(f"{path}/acts", act="close", reason="Fixed upstream.")
+
+    page = visit.get(path).text
+    assert acknowledged.status_code == closed.status_code == 303
+    assert without_reason.status_code == 422
+    assert "give a reason" in without_reason.text
+    assert "Fixed upstream." in page
+    assert ">Reopen</button>" in page
+    assert "a-reviewer" in page
+
+
+def test_an_alert_is_acknowledged_with_a_plain_form(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    visit, path = Visit(service, Role.ONCALL), f"/alerts/{ids[0]}"
+
+    assert ">Acknowledge</button>" in visit.get(path).text
+    assert visit.post(f"{path}/ack", reason="on it").status_code == 303
+    assert visit.post(f"{path}/ack", reason="on it").status_code == 409
+    assert "acknowledged by a-oncall" in visit.get(path).text
+
+
+def test_a_reader_sees_no_forms_and_cannot_act(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    visit = Visit(service, Role.VIEWER)
+
+    assert "Your decision" not in visit.get(f"/tickets/{ids[1]}").text
+    act = visit.post(f"/tickets/{ids[1]}/acts", act="close", reason="x")
+    acknowledgement = visit.post(f"/alerts/{ids[0]}/ack", reason="x")
+
+    assert (act.status_code, acknowledgement.status_code) == (403, 403)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.org", "null", ""])
+def test_a_form_of_another_site_does_nothing(
+    service: RunningService, ids: tuple[str, str], origin: str
+) -> None:
+    visit = Visit(service, Role.REVIEWER)
+
+    answer = visit.post(f"/tickets/{ids[1]}/acts", origin, act="close", reason="x")
+
+    assert answer.status_code == 403
+    with service.database.read() as c:
+        assert tickets.listing(c)[0].state == "new"
+
+
+def test_what_is_not_there_is_a_page_too(service: RunningService) -> None:
+    visit = Visit(service, Role.VIEWER)
+
+    for path in ("/systems/none", "/tickets/none", "/alerts/none", "/tickets/none/evidence"):
+        page = visit.get(path)
+        assert page.status_code == 404
+        assert "Not found" in page.text
+
+
+def test_logging_out_ends_the_session(service: RunningService) -> None:
+    visit = Visit(service, Role.VIEWER)
+    assert visit.get("/").status_code == 200
+
+    visit.post("/logout")
+
+    assert visit.get("/").status_code == 303
