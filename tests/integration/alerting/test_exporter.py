@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
@@ -18,6 +17,8 @@ from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.testing.clocks import ManualClock
+from watchkeeper_shared.testing.servers.programs import find_program
+from watchkeeper_shared.testing.servers.unavailable import ServerUnavailable, skip
 
 SYSTEM = """\
 apiVersion: watchkeeper/v1
@@ -63,9 +64,10 @@ def test_without_a_database_there_is_a_page_with_no_old_numbers(clock: ManualClo
 
 @pytest.mark.prometheus
 def test_promtool_accepts_the_page(database: Database, clock: ManualClock) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on this machine; it comes with Debian's prometheus")
+    try:
+        promtool = find_program("promtool", "prometheus")
+    except ServerUnavailable as error:
+        skip(error)
     with database.transaction() as c:
         application.apply(c, [SourceFile("s.yaml", SYSTEM)], "admin", clock.now())
     for metric, column in (("accuracy", ""), ("psi", "AGEP"), ("psi", "score")):
