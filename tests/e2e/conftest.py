@@ -229,6 +229,20 @@ class Launcher:
         assert line.startswith("ready "), Path(log.name).read_text()
         return Launched(process, line.removeprefix("ready ").strip())
 
+    def end_all(self) -> None:
+        """End what still runs, before the servers that it uses go away."""
+        for process in self.started:
+            process.terminate()
+        for process in self.started:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+        self.started.clear()
+
     def run(self, *words: object, env: Mapping[str, str]) -> str:
         """Run a command to its good end, and return what it printed."""
         code, printed, said = _run(words, env)
@@ -261,9 +275,10 @@ def launch(tmp_path: Path) -> Iterator[Launcher]:
     """Start `watchkeeper` processes; all of them end with the test."""
     launcher = Launcher(tmp_path)
     yield launcher
-    for process in launcher.started:
-        if process.poll() is None:
-            process.kill()
-        process.wait(60)
-        if process.stdout:
-            process.stdout.close()
+    launcher.end_all()
+
+
+@pytest.fixture
+def hours() -> Callable[..., pa.RecordBatch]:
+    """The traffic as `World.stream` sends it, for tests that write it into files."""
+    return rows
