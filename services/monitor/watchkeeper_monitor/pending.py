@@ -15,7 +15,7 @@ from watchkeeper_shared.events.rows import Kind
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A record that could be read: its good rows, and the refused ones by code."""
+    """A record that could be read: its readable rows, not yet checked, and the others by code."""
 
     system: str
     kind: Kind
@@ -44,10 +44,15 @@ class Pending:
         The right to write this partition's state, and the stored position.
     next_offset
         Where reading is.
+    unchecked, batches
+        Rows as they were read, by system, kind and schema; and rows that hold.
     """
 
     claim: Claim
     next_offset: int
+    unchecked: defaultdict[tuple[str, Kind, pa.Schema], list[pa.RecordBatch]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     batches: defaultdict[tuple[str, Kind], list[pa.RecordBatch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -71,10 +76,15 @@ class Pending:
             self.dead.append(content)
             return
         if content.batch.num_rows:
-            self.batches[content.system, content.kind].append(content.batch)
+            key = content.system, content.kind, content.batch.schema
+            self.unchecked[key].append(content.batch)
             self.rows += content.batch.num_rows
-        for code, count in content.refused.items():
-            self.tallies[content.system, f"rejected_{code}"] += count
+        self.refuse(content.system, content.refused)
+
+    def refuse(self, system: str, codes: Counter[str]) -> None:
+        """Count rows that were refused."""
+        for code, count in codes.items():
+            self.tallies[system, f"rejected_{code}"] += count
 
     def flushed(self, claim: Claim) -> Pending:
         """Return what is pending after a flush: nothing."""

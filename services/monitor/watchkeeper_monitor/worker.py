@@ -9,6 +9,7 @@ bug and stops the process.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -109,7 +110,7 @@ class Worker:
         return worked
 
     def _read(self, record: Record) -> Reading | DeadLetter:
-        return intake.read(record, self._registry, self._clock.now())
+        return intake.read(record, self._registry)
 
     def _is_full(self, partitions: Partitions) -> bool:
         pace = self._pace
@@ -141,6 +142,8 @@ class Worker:
 
     def _store(self, partitions: Partitions, ready: list[Pending]) -> None:
         started = self._clock.monotonic()
+        for pending in ready:
+            self._count(intake.check(pending, self._registry, self._clock.now()))
         done = self._committed(ready)
         self._meters.flush_seconds.observe(self._clock.monotonic() - started)
         self._note(ready, done)
@@ -156,6 +159,10 @@ class Worker:
                 if not left:
                     raise
         raise AssertionError  # the loop returns or raises
+
+    def _count(self, refused: Counter[str]) -> None:
+        for code, count in refused.items():
+            self._meters.decode_errors.labels(code).inc(count)
 
     def _note(self, ready: list[Pending], done: Flushed) -> None:
         for kind, count in done.rows.items():

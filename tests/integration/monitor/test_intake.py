@@ -154,6 +154,16 @@ def test_bad_rows_are_counted_by_name_and_good_ones_kept(referenced: Any) -> Non
     assert referenced.now_measured("volume", 0).value == 1
 
 
+def test_an_odd_record_does_not_change_how_others_are_read(referenced: Any) -> None:
+    referenced.send_raw(json_message([row(id="a", features={"AGE": 40, "JOB": "a"})]))
+    referenced.send_raw(json_message([row(id="b", features={"AGE": "forty", "JOB": 3})]))
+    referenced.send_raw(json_message([row(id="c", features={"AGE": 40.5, "JOB": "b"})]))
+    referenced.settle()
+
+    assert referenced.now_measured("volume", 0).value == 2
+    assert referenced.tally("rejected_wrong_type") == 1
+
+
 def test_a_column_that_is_all_null_is_measured_as_missing(referenced: Any) -> None:
     referenced.send_raw(json_message([row(id=str(n), features={"JOB": "a"}) for n in range(200)]))
     referenced.settle()
