@@ -20,7 +20,14 @@ class Family(StrEnum):
 
 FAMILIES: dict[Family, tuple[str, ...]] = {
     Family.DRIFT: ("psi", "js_distance", "wasserstein", "ks"),
-    Family.DATA_QUALITY: ("missing_share", "unseen_share", "out_of_range_share", "volume"),
+    Family.DATA_QUALITY: (
+        "missing_share",
+        "type_error_share",
+        "unseen_share",
+        "out_of_range_share",
+        "volume",
+        "label_coverage",
+    ),
     Family.PERFORMANCE: (
         "accuracy",
         "precision",
@@ -29,7 +36,8 @@ FAMILIES: dict[Family, tuple[str, ...]] = {
         "roc_auc",
         "brier",
         "log_loss",
-        "label_coverage",
+        "mae",
+        "rmse",
     ),
     Family.FAIRNESS: (
         "selection_rate",

@@ -33,7 +33,8 @@ _WORST_FIRST = (
 STATUSES = {
     state: "insufficient_data" if state is State.INSUFFICIENT else str(state) for state in State
 }
-_HIGH_IS_BAD = ("brier", "log_loss")
+_HIGH_IS_BAD = ("brier", "log_loss", "mae", "rmse")
+_LOW_IS_BAD = ("label_coverage",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +226,8 @@ def _metrics(model: str, found: Sequence[Measurement], page: _Page) -> None:
 
 
 def _strictest(metric: str) -> Callable[[Sequence[float]], float]:
-    low_is_bad = family_of(metric) is Family.PERFORMANCE or metric.endswith("_ratio")
-    return max if low_is_bad and metric not in _HIGH_IS_BAD else min
+    performs = family_of(metric) is Family.PERFORMANCE and metric not in _HIGH_IS_BAD
+    return max if performs or metric.endswith("_ratio") or metric in _LOW_IS_BAD else min
 
 
 class _Allowed:
