@@ -117,7 +117,7 @@ def ago(moment: datetime | None, now: datetime) -> str:
 
     Examples
     --------
-    >>> from datetime import UTC
+    >>> from datetime import UTC, timedelta
     >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     >>> ago(noon - timedelta(minutes=90), noon)
     '1 h ago'
