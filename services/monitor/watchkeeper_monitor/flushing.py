@@ -37,7 +37,7 @@ OWNER = "monitor"
 
 @dataclass(slots=True)
 class Flushed:
-    """What one flush did, for counters.
+    """What one flush did.
 
     Parameters
     ----------
@@ -45,18 +45,29 @@ class Flushed:
         The claims with their new positions.
     rows
         New predictions and labels, by kind.
-    duplicates, late
-        Predictions that were there already; predictions behind the watermark by more than
-        their lateness (they are counted in their window all the same).
+    tallies
+        Counts by system and name; among them `duplicates`, and `late`: predictions behind the
+        watermark by more than their lateness, which are counted in their window all the same.
     watermarks
         The newest event time of each partition's predictions.
+    touched
+        The panes that changed.
     """
 
     claims: list[Claim] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
-    duplicates: int = 0
-    late: int = 0
+    tallies: Counter[tuple[str, str]] = field(default_factory=Counter)
     watermarks: dict[TopicPartition, datetime] = field(default_factory=dict)
+    touched: set[PaneKey] = field(default_factory=set)
+
+    def add(self, system: str, name: str, count: int) -> None:
+        """Add to a named count."""
+        if count:
+            self.tallies[system, name] += count
+
+    def total(self, name: str) -> int:
+        """Return a named count over all systems."""
+        return sum(count for (_, which), count in self.tallies.items() if which == name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +108,18 @@ class Flusher:
         done = Flushed()
         for pending in sorted(ready, key=lambda one: one.claim.at):
             done.claims.append(positions.advance(c, pending.claim, pending.next_offset, now))
-            tallies = Counter(pending.tallies)
+            done.tallies.update(pending.tallies)
             for (system, kind), batches in sorted(pending.batches.items()):
                 batch = concatenate(batches)
                 if kind is Kind.LABELS:
                     self._labels(c, system, pending.claim.at, batch, now)
+                    done.rows[kind.value] += batch.num_rows
                 else:
-                    known = self._predictions(c, system, pending.claim.at, batch, now)
-                    newest = pc.max(batch.column("time")).as_py()
-                    done.watermarks[pending.claim.at] = newest
-                    tallies.update({(system, name): n for name, n in known.items()})
-                    done.duplicates += known["duplicates"]
-                    done.late += known["late"]
-                done.rows[kind.value] += batch.num_rows
-            counting.count(c, {name: n for name, n in tallies.items() if n})
+                    self._predictions(c, system, pending.claim.at, batch, now, done)
             _bury(c, pending, now)
+        # What workers share is written once and in one order, so that they never deadlock.
+        panes.touch(c, done.touched)
+        counting.count(c, done.tallies)
         return done
 
     def _labels(
@@ -144,15 +152,18 @@ class Flusher:
         at: TopicPartition,
         batch: pa.RecordBatch,
         now: datetime,
-    ) -> Counter[str]:
+        done: Flushed,
+    ) -> None:
         rows = _new(c, system, batch)
         newest = pc.max(batch.column("time")).as_py()
         before = counting.move(c, system, at, newest, now, rows.batch.num_rows)
-        counts = Counter(duplicates=batch.num_rows - rows.batch.num_rows)
-        counts["late"] = self._late(system, rows, before)
+        done.watermarks[at] = newest
+        done.rows[Kind.PREDICTIONS.value] += rows.batch.num_rows
+        done.add(system, "duplicates", batch.num_rows - rows.batch.num_rows)
+        done.add(system, "late", self._late(system, rows, before))
         for key, part in self._by_pane(system, rows):
             self._store(c, key, part, f"predictions/{at.partition}")
-        return counts
+            done.touched.add(key)
 
     def _late(self, system: str, rows: Rows, before: datetime | None) -> int:
         specs = [one.spec.window for one in self._registry.policies_for(system)]
@@ -188,7 +199,6 @@ class Flusher:
         delta = Profile.empty(baseline.grid)
         delta.add_predictions(encoded)
         panes.merge_profile(c, key, source, delta, baseline.grid, encoded.n)
-        panes.touch(c, [key])
         first = rows.batch.slice(0, self._sample_rows)
         sample = samples.keyed(first, rows.hashes[: self._sample_rows])
         panes.merge_sample(c, key, source, sample, self._sample_rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from watchkeeper_shared.events.rejects import RejectCode
@@ -127,6 +129,12 @@ class Meters:
             registry=registry,
         )
         self._start_at_zero()
+
+    def forget(self, topic: str, partition: int) -> None:
+        """Stop telling about a partition that others read now."""
+        for gauge in (self.lag, self.lag_seconds, self.watermark_lag):
+            with suppress(KeyError):
+                gauge.remove(topic, str(partition))
 
     def _start_at_zero(self) -> None:
         """Make every series that has a fixed label: one at zero can be alerted on."""

@@ -169,6 +169,7 @@ class Partitions:
 
     def _forget(self, at: TopicPartition) -> None:
         self._pending.pop(at, None)
+        self._meters.forget(at.topic, at.partition)
         self._meters.partitions.set(len(self._pending))
 
     def lag(self, at: TopicPartition) -> int:

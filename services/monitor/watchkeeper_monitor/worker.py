@@ -167,8 +167,8 @@ class Worker:
     def _note(self, ready: list[Pending], done: Flushed) -> None:
         for kind, count in done.rows.items():
             self._meters.rows.labels(kind).inc(count)
-        self._meters.duplicates.inc(done.duplicates)
-        self._meters.late_rows.inc(done.late)
+        self._meters.duplicates.inc(done.total("duplicates"))
+        self._meters.late_rows.inc(done.total("late"))
         now = self._clock.now()
         for at, watermark in done.watermarks.items():
             age = (now - watermark).total_seconds()
