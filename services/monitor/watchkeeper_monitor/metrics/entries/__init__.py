@@ -1,0 +1,1 @@
+"""What every metric means, family by family: data for people and for the decision's defaults."""
