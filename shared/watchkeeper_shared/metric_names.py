@@ -18,6 +18,7 @@ class Family(StrEnum):
     FAIRNESS = "fairness"
     OPERATION = "operation"
     EXPLANATION = "explanation"
+    ESTIMATED = "estimated performance"
 
 
 FAMILIES: dict[Family, tuple[str, ...]] = {
@@ -97,6 +98,7 @@ FAMILIES: dict[Family, tuple[str, ...]] = {
         "ece_difference",
         "mean_prediction_difference",
         "mean_error_difference",
+        "estimated_equal_opportunity_difference",
     ),
     Family.OPERATION: ("latency_p50", "latency_p95", "latency_p99", "error_share"),
     Family.EXPLANATION: (
@@ -104,6 +106,18 @@ FAMILIES: dict[Family, tuple[str, ...]] = {
         "attribution_share",
         "attribution_js_distance",
         "attribution_psi",
+    ),
+    Family.ESTIMATED: (
+        "estimated_accuracy",
+        "estimated_precision",
+        "estimated_recall",
+        "estimated_f1",
+        "estimated_roc_auc",
+        "estimation_error_accuracy",
+        "estimation_error_precision",
+        "estimation_error_recall",
+        "estimation_error_f1",
+        "estimation_error_roc_auc",
     ),
 }
 

@@ -62,7 +62,7 @@ def _metric(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterat
     elif rule.attribute and family is not Family.FAIRNESS:
         detail = f"rule {rule.id}: {rule.metric} takes columns, only fairness takes an attribute"
         yield document.mistake(detail, *at, "attribute")
-    elif rule.columns and family in (Family.FAIRNESS, Family.PERFORMANCE):
+    elif rule.columns and family in (Family.FAIRNESS, Family.PERFORMANCE, Family.ESTIMATED):
         detail = f"rule {rule.id}: {rule.metric} looks at the whole answer and takes no columns"
         yield document.mistake(detail, *at, "columns")
 

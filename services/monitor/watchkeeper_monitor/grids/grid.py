@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from watchkeeper_monitor.calibration import Calibrator
 from watchkeeper_monitor.grids.axes import Axis, Floats, as_floats
 from watchkeeper_monitor.grids.categories import MOST_GROUPS, Categories
 from watchkeeper_monitor.grids.texts import flat, positions, texts
@@ -42,6 +43,8 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         The code of the positive class of a binary task; -1 elsewhere.
     referenced
         False when there was no reference: volume, nulls and confusion are counted, drift is not.
+    calibrator
+        From scores to probabilities, where a binary reference had labels and scores.
     """
 
     task: Task
@@ -51,6 +54,7 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
     classes: tuple[str, ...]
     positive: int
     referenced: bool = True
+    calibrator: Calibrator | None = None
 
     def __eq__(self, other: object) -> bool:
         """Grids with one id are one grid; comparing thousands of edges would say the same."""
@@ -115,9 +119,10 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         """
         features = spec.features_of(version)
         classes = _classes(batch, spec)
+        calibrator = _calibrator(batch, spec)
         return cls(
             task=spec.task,
-            axes=tuple(_axes(batch, features, spec.task)),
+            axes=tuple(_axes(batch, features, spec.task, calibrator)),
             categories=tuple(
                 Categories.build(name, f"features.{name}", _column(batch, f"features.{name}"))
                 for name, kind in features.items()
@@ -131,6 +136,7 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
             ),
             classes=classes,
             positive=_positive(classes, spec),
+            calibrator=calibrator,
         )
 
     @classmethod
@@ -188,15 +194,32 @@ def _numbers(batch: pa.RecordBatch | pa.Table, field: str) -> Floats:
     return np.empty(0)
 
 
+def _calibrator(batch: pa.RecordBatch | pa.Table, spec: AISystem) -> Calibrator | None:
+    if spec.task is not Task.BINARY or "label" not in batch.schema.names:
+        return None
+    scores, labels = _numbers(batch, "score"), _column(batch, "label")
+    if not scores.size:
+        return None
+    known = np.asarray(labels.is_valid())
+    positive = positions(labels, pa.array([str(spec.positive_label)])) == 0
+    return Calibrator.fit(scores[known], positive[known])
+
+
 def _axes(
-    batch: pa.RecordBatch | pa.Table, features: dict[str, FeatureKind], task: Task
+    batch: pa.RecordBatch | pa.Table,
+    features: dict[str, FeatureKind],
+    task: Task,
+    calibrator: Calibrator | None = None,
 ) -> list[Axis]:
     axes = [
         Axis.build(name, f"features.{name}", _numbers(batch, f"features.{name}"))
         for name, kind in features.items()
         if kind is FeatureKind.NUMERIC
     ]
-    axes.append(Axis.build("score", "score", _numbers(batch, "score"), logit_edges()))
+    edges = logit_edges()
+    if calibrator is not None:
+        edges = np.union1d(edges, calibrator.bends)
+    axes.append(Axis.build("score", "score", _numbers(batch, "score"), edges))
     if task is Task.REGRESSION:
         axes.append(Axis.build("prediction", "prediction", _numbers(batch, "prediction")))
     return axes

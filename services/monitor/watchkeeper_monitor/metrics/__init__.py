@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.metrics import drift, fairness, performance, quality
+from watchkeeper_monitor.metrics import drift, estimated, fairness, performance, quality
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE, Entry, Family
 from watchkeeper_monitor.metrics.values import (
     Census,
@@ -62,4 +62,5 @@ def measure(
         *quality.measure(grid, window, reference),
         *performance.measure(grid, window),
         *fairness.measure(spec, grid, window, group_rows),
+        *estimated.measure(spec, grid, window),
     ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from watchkeeper_monitor.metrics.entries import (
     drift,
+    estimated,
     explanation,
     fairness,
     operation,
@@ -24,9 +25,10 @@ _FAMILIES = {
     Family.DRIFT: drift.ENTRIES,
     Family.DATA_QUALITY: quality.ENTRIES,
     Family.PERFORMANCE: performance.ENTRIES,
-    Family.FAIRNESS: fairness.ENTRIES,
+    Family.FAIRNESS: fairness.ENTRIES | estimated.FAIRNESS,
     Family.OPERATION: operation.ENTRIES,
     Family.EXPLANATION: explanation.ENTRIES,
+    Family.ESTIMATED: estimated.ENTRIES,
 }
 
 CATALOGUE: dict[str, Entry] = {

@@ -91,6 +91,8 @@ EXCESS = Quantity(bits=40, limit_bits=22)
 """How far a value lies past the outer edge, in reference sd, held to 4 million."""
 UNIT = Quantity(bits=60, limit_bits=2)
 """Something between -4 and 4, such as a squared error of a probability."""
+PROBABILITY = Quantity(bits=40, limit_bits=0)
+"""A calibrated probability; coarse enough that thousands of rows sum exactly in a float64."""
 LOSS = Quantity(bits=56, limit_bits=6)
 """A log loss, at most 36.1 because probabilities are clipped at 2.2e-16."""
 LOSS_SQUARE = Quantity(bits=50, limit_bits=12)

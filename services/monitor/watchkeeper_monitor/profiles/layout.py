@@ -29,6 +29,8 @@ _SUMS = (
     "absolute_errors",
     "error_squares",
     "error_fourths",
+    "expected_positives",
+    "tracked_positives",
 )
 """The sections that hold two-limb sums; their last dimension is 2."""
 
@@ -102,6 +104,7 @@ def _starts(sizes: object) -> Ints:
 def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, tuple[int, ...]]:
     axes, classes = len(grid.axes), len(grid.classes) + 1
     score_cells = grid.axes[grid.score].cells
+    lines = 0 if grid.calibrator is None else groups + 1
     return {
         # What predictions alone say.
         "rows": (1,),
@@ -133,4 +136,9 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "absolute_errors": (2,),
         "error_squares": (2,),
         "error_fourths": (2,),
+        # What calibrated scores say of labels that have not come; nothing without a calibrator.
+        "expected_rows": (lines, 2),  # [everything and then each group, prediction is positive]
+        "expected_positives": (lines, 2, 2),
+        "tracked_rows": (min(lines, 1) * 2, 2),  # [label is positive, prediction is positive]
+        "tracked_positives": (min(lines, 1) * 2, 2),
     }

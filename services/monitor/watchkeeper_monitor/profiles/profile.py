@@ -12,6 +12,7 @@ from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import labelling
 from watchkeeper_monitor.profiles.counting import add_coded, add_latency, add_numeric
 from watchkeeper_monitor.profiles.exact import Quantity, carry
+from watchkeeper_monitor.profiles.expecting import add_expected, add_tracked
 from watchkeeper_monitor.profiles.labelling import Labelled
 from watchkeeper_monitor.profiles.layout import Layout, layout_of
 from watchkeeper_monitor.profiles.packing import pack, unpack
@@ -102,6 +103,7 @@ class Profile:
         add_numeric(self.vector, self.extremes, columns, self.grid, at)
         add_coded(self.vector, columns, self.grid, at)
         add_latency(self.vector, columns.latency, at)
+        add_expected(self.vector, columns, self.grid, at)
 
     def add_labels(self, labelled: Labelled, sign: int = 1) -> None:
         """Add labels of predictions, or with `sign=-1` take back what was added.
@@ -112,6 +114,7 @@ class Profile:
             raise ValueError(f"sign must be 1 or -1, got {sign}")
         if len(labelled.label):
             labelling.add(self.vector, labelled, sign, self.grid, self.layout)
+            add_tracked(self.vector, labelled, sign, self.grid, self.layout)
 
     def merge(self, other: Profile) -> None:
         """Add another profile of the same grid.
