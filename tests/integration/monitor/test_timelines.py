@@ -130,6 +130,19 @@ def test_an_older_label_corrects_nothing(referenced: Any) -> None:
     assert referenced.now_measured("accuracy", 0).value == 1.0
 
 
+def test_a_label_said_again_is_not_corrected_by_what_was_known_in_between(
+    referenced: Any,
+) -> None:
+    ids = referenced.predict(0)
+    referenced.settle()
+    good, bad = labels_of(referenced, ids, GOOD), labels_of(referenced, ids, BAD)
+    for values, days in ((good, -0.9), (good, -0.1), (bad, -0.5)):
+        referenced.label(ids, values, days=days)
+        referenced.settle()
+
+    assert referenced.now_measured("accuracy", 0).value == 1.0
+
+
 def test_a_day_without_predictions_is_no_data_and_never_ok(referenced: Any) -> None:
     live(referenced, False, None, None, False)
 

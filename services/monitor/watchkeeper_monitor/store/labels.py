@@ -43,7 +43,9 @@ _ADD = (
     " ON CONFLICT (system, id_hash) DO UPDATE SET label = excluded.label, time = excluded.time,"
     " received_at = excluded.received_at,"
     " waiting = (labels.applied IS NULL OR labels.applied <> excluded.label)"
-    " WHERE excluded.time >= labels.time AND excluded.label <> labels.label"
+    # The same again, but known later, moves the time: what lies between corrects nothing.
+    " WHERE excluded.time > labels.time"
+    " OR (excluded.time = labels.time AND excluded.label <> labels.label)"
 )
 _APPLY = "UPDATE labels SET applied = ?, waiting = (label <> ?) WHERE system = ? AND id_hash = ?"
 
