@@ -1,0 +1,103 @@
+"""When a run is at rest: everything is published, read, joined, judged, told and delivered."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import sqlalchemy as sa
+
+from havoc.fleet import Fleet
+from havoc.ground import Ground
+from havoc.reading import ends
+from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.db import tables
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import LogUnavailable, StoreUnavailable
+from watchkeeper_shared.eventlog.port import TopicPartition
+from watchkeeper_shared.topics import BREACHES, LABELS, PREDICTIONS
+
+_READERS = {PREDICTIONS.name: "monitor", LABELS.name: "monitor", BREACHES.name: "alerting"}
+
+
+class Rest:
+    """Waits for it, and says what is missing when it does not come.
+
+    Parameters
+    ----------
+    patience
+        Seconds.
+    """
+
+    def __init__(self, ground: Ground, database: Database, fleet: Fleet, patience: float) -> None:
+        self._ground = ground
+        self._database = database
+        self._fleet = fleet
+        self._patience = patience
+
+    def wait(self) -> None:
+        """Return once all is at rest, twice in a row.
+
+        Raises
+        ------
+        TimeoutError
+            It did not come to rest in time.
+        """
+        clock = SystemClock()
+        until = clock.monotonic() + self._patience
+        quiet, missing = 0, ["nothing was asked yet"]
+        while quiet < 2:  # noqa: PLR2004
+            if clock.monotonic() > until:
+                raise TimeoutError("; ".join(missing))
+            Event().wait(0.5)
+            self._fleet.look_after()
+            try:
+                missing = self._missing()
+            except (StoreUnavailable, LogUnavailable) as error:
+                missing = [str(error)]
+            quiet = 0 if missing else quiet + 1
+
+    def _missing(self) -> list[str]:
+        if any(one.runs for one in self._fleet.of("publisher")):
+            return ["the publisher is not done"]
+        with self._database.read() as c:
+            stored = self._stored(c)
+            missing = [
+                f"{name}: {count}" for name, query in _OPEN.items() if (count := c.scalar(query))
+            ]
+        if missing:
+            return missing
+        return [
+            f"{at} is read to {stored.get(at, 0)} of {end}"
+            for at, end in ends(self._ground, list(_READERS)).items()
+            if stored.get(at, 0) < end
+        ]
+
+    def _stored(self, c: sa.Connection) -> dict[TopicPartition, int]:
+        rows = c.execute(sa.select(tables.positions)).all()
+        return {
+            TopicPartition(row.topic, row.partition): row.next_offset
+            for row in rows
+            if row.consumer == _READERS.get(row.topic)
+        }
+
+
+def _count(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    return sa.select(sa.func.count()).select_from(table).where(*where)
+
+
+_waiting = tables.labels.join(
+    tables.predictions,
+    sa.and_(
+        tables.labels.c.system == tables.predictions.c.system,
+        tables.labels.c.id_hash == tables.predictions.c.id_hash,
+    ),
+)
+_OPEN: dict[str, sa.Select[tuple[int]]] = {
+    "changed panes": _count(tables.panes, tables.panes.c.changed != tables.panes.c.judged),
+    "provisional windows": _count(tables.windows, tables.windows.c.status == "provisional"),
+    "labels to join": sa.select(sa.func.count())
+    .select_from(_waiting)
+    .where(tables.labels.c.waiting.is_(True)),
+    "messages to send": _count(tables.outbox, tables.outbox.c.sent_at.is_(None)),
+    "notifications to deliver": _count(tables.deliveries, tables.deliveries.c.state == "queued"),
+}
