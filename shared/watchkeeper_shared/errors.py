@@ -13,6 +13,10 @@ WatchkeeperError
 │   └── RejectedByReceiver      -> give up on this notification
 └── RetryableError              trying again may help; carries how long to wait
     ├── LogUnavailable          the event log does not answer
+    │   └── LogRefused          it answers, and refuses us until a person changes something
+    │       ├── CredentialsRefused  user, password or token
+    │       ├── CertificateRefused  the broker's certificate, or ours
+    │       └── ProtocolMismatch    TLS or SASL is spoken on one side only
     ├── StoreUnavailable        the database does not answer
     └── ReceiverUnavailable     408, 425, 429 (Retry-After kept), 5xx, or no answer
 
@@ -135,6 +139,25 @@ class RejectedByReceiver(PermanentError):
 
 class LogUnavailable(RetryableError):
     """The event log does not answer; nothing was promised for what was in flight."""
+
+
+class LogRefused(LogUnavailable):
+    """The brokers refuse us, and will until somebody changes a setting or a secret.
+
+    Trying again is right all the same: secrets are rotated on both sides, one after the other.
+    """
+
+
+class CredentialsRefused(LogRefused):
+    """The brokers do not take this user, password or token."""
+
+
+class CertificateRefused(LogRefused):
+    """We do not trust the broker's certificate, or it does not take ours."""
+
+
+class ProtocolMismatch(LogRefused):
+    """One side speaks TLS or SASL and the other does not, or not this mechanism."""
 
 
 class StoreUnavailable(RetryableError):

@@ -142,8 +142,14 @@ class LogSettings:
         How many partitions `topics create` and the embedded log make.
     kafka_security_protocol, kafka_sasl_mechanism, kafka_sasl_username, kafka_sasl_password
         How to prove who we are to the brokers.
+    kafka_oauth_token_file
+        OAUTHBEARER: a file with the token, read anew for each connection.
+    kafka_oauth_token_url, kafka_oauth_client_id, kafka_oauth_client_secret, kafka_oauth_scope
+        OAUTHBEARER: the endpoint that gives a token for these client credentials instead.
     kafka_ssl_cafile, kafka_ssl_certfile, kafka_ssl_keyfile, kafka_ssl_password
         Whom to trust, our certificate, its key and the key's password.
+    kafka_client
+        Which library speaks Kafka; `confluent` is an extra.
     """
 
     kafka_bootstrap: str | None = None
@@ -155,10 +161,16 @@ class LogSettings:
     ) = None
     kafka_sasl_username: str | None = None
     kafka_sasl_password: str | None = secret(None)
+    kafka_oauth_token_file: Path | None = None
+    kafka_oauth_token_url: str | None = None
+    kafka_oauth_client_id: str | None = None
+    kafka_oauth_client_secret: str | None = secret(None)
+    kafka_oauth_scope: str | None = None
     kafka_ssl_cafile: Path | None = None
     kafka_ssl_certfile: Path | None = None
     kafka_ssl_keyfile: Path | None = None
     kafka_ssl_password: str | None = secret(None)
+    kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, far from here."""
@@ -168,21 +180,35 @@ class LogSettings:
             )
         if self.topic_partitions < 1:
             raise ValueError(f"WATCHKEEPER_TOPIC_PARTITIONS={self.topic_partitions} must be >= 1")
-        needs_user = self.kafka_security_protocol.startswith("SASL")
-        if needs_user and None in (self.kafka_sasl_mechanism, self.kafka_sasl_username):
-            raise ValueError(
-                f"WATCHKEEPER_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs "
-                "WATCHKEEPER_KAFKA_SASL_MECHANISM and WATCHKEEPER_KAFKA_SASL_USERNAME"
-            )
+        missing = self._missing()
+        if missing:
+            protocol = f"WATCHKEEPER_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"
+            raise ValueError(f"{protocol} needs {' and '.join(map(variable, missing))}")
+
+    def _missing(self) -> list[str]:
+        """Return the names of what the protocol and the mechanism need and do not have."""
+        needed: tuple[str, ...] = ()
+        if self.kafka_security_protocol.startswith("SASL"):
+            needed = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
+        if needed and self.kafka_sasl_mechanism == "OAUTHBEARER":
+            needed = ("kafka_oauth_token_file",)
+            if self.kafka_oauth_token_url is not None:
+                needed = ("kafka_oauth_client_id", "kafka_oauth_client_secret")
+        return [name for name in needed if getattr(self, name) is None]
 
     @property
     def kafka_security(self) -> Mapping[str, str]:
-        """What is set about security, by the name that kafka-python gives each option."""
+        """What is set about security, for `Access`."""
         options = {
             "security_protocol": self.kafka_security_protocol,
             "sasl_mechanism": self.kafka_sasl_mechanism,
             "sasl_plain_username": self.kafka_sasl_username,
             "sasl_plain_password": self.kafka_sasl_password,
+            "oauth_token_file": self.kafka_oauth_token_file,
+            "oauth_token_url": self.kafka_oauth_token_url,
+            "oauth_client_id": self.kafka_oauth_client_id,
+            "oauth_client_secret": self.kafka_oauth_client_secret,
+            "oauth_scope": self.kafka_oauth_scope,
             "ssl_cafile": self.kafka_ssl_cafile,
             "ssl_certfile": self.kafka_ssl_certfile,
             "ssl_keyfile": self.kafka_ssl_keyfile,

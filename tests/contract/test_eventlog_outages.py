@@ -142,7 +142,7 @@ def test_a_port_that_never_answers_leaves_no_thread_behind() -> None:
     before = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        log = KafkaLog(address, SystemClock(), security={"bootstrap_timeout_ms": 500})
+        log = KafkaLog(address, SystemClock())
         for attempt in (log.ping, lambda: log.reader("g", ["t"])):
             with pytest.raises(LogUnavailable, match="credentials"):
                 attempt()

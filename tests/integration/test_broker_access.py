@@ -46,7 +46,7 @@ class GuardedNode(kafka.KafkaNode):
     """A broker with a second listener that asks who is there and what they may do."""
 
     def format(self) -> None:
-        self.guarded = f"127.0.0.1:{kafka._free_ports()[0]}"
+        self.guarded = f"127.0.0.1:{kafka.free_ports()[0]}"
         text = kafka.PROPERTIES.format(
             port=self._port, controller=self._controller, folder=self._folder
         ).replace(",CONTROLLER://", f",GUARDED://{self.guarded},CONTROLLER://", 1)

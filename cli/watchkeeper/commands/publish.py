@@ -103,7 +103,13 @@ def _destination(
             yield publishing.OverHTTP(client)
         return
     settings, clock = read(LogSettings, environment()), SystemClock()
-    log = open_log(settings.kafka_bootstrap, settings.log_path, clock, settings.kafka_security)
+    log = open_log(
+        settings.kafka_bootstrap,
+        settings.log_path,
+        clock,
+        settings.kafka_security,
+        settings.kafka_client,
+    )
     writer = log.writer()
     try:
         yield OntoLog(writer, system, clock)

@@ -22,7 +22,11 @@ def create(partitions: int | None) -> None:
     settings = read(LogSettings, environment())
     count = partitions or settings.topic_partitions
     log = open_log(
-        settings.kafka_bootstrap, settings.log_path, SystemClock(), settings.kafka_security
+        settings.kafka_bootstrap,
+        settings.log_path,
+        SystemClock(),
+        settings.kafka_security,
+        settings.kafka_client,
     )
     try:
         create_topics(log, count)

@@ -46,7 +46,11 @@ def run(
     engine = open_engine(settings.database_url)
     database = Database(engine)
     log = open_log(
-        settings.kafka_bootstrap, settings.log_path, clock, security=settings.kafka_security
+        settings.kafka_bootstrap,
+        settings.log_path,
+        clock,
+        settings.kafka_security,
+        settings.kafka_client,
     )
     parts = Parts(
         settings=settings,

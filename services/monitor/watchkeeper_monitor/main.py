@@ -43,7 +43,11 @@ def run(
     clock = SystemClock()
     database = Database(open_engine(settings.database_url))
     log = open_log(
-        settings.kafka_bootstrap, settings.log_path, clock, security=settings.kafka_security
+        settings.kafka_bootstrap,
+        settings.log_path,
+        clock,
+        settings.kafka_security,
+        settings.kafka_client,
     )
     health, metrics = Health(clock), process_registry()
     health.check("database", database.ping)

@@ -1,8 +1,8 @@
-"""The only file that knows kafka-python: its settings, its types, its errors.
+"""The home of kafka-python: its types, its calls, its errors.
 
 The client has traps that were reproduced against a real broker; each detour here names the
-one it avoids. What is done with the clients is in `kafka_reader`, `kafka_writer` and
-`kafka_log`, their settings in `kafka_settings`.
+one it avoids. How its clients are built is in `kafka_network`, with what settings in
+`kafka_settings`; what is done with them in `kafka_reader`, `kafka_writer` and `kafka_log`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 import kafka
 from kafka import errors as refusals
 from kafka.codec import has_lz4, has_zstd
-from kafka.net.compat import KafkaNetClient
-from kafka.net.inet import KafkaNetSocket
 from kafka.record import util as record_util
 
 from watchkeeper_shared.errors import ConfigError, PermanentError, WatchkeeperError
+from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.instants import instant
-from watchkeeper_shared.eventlog.kafka_failures import Lost, reach, translated, unavailable
-from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS, common
+from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
+from watchkeeper_shared.eventlog.kafka_network import built
+from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
 
 
@@ -51,44 +51,6 @@ def ours(at: Any) -> TopicPartition:
     return TopicPartition(at.topic, at.partition)
 
 
-class _Direct(KafkaNetSocket):  # type: ignore[misc]
-    """Connects without a proxy and closes the socket of a failed attempt.
-
-    The client's own way leaves it to the garbage collector, one per attempt of an outage.
-    """
-
-    SCHEMES = ("direct",)
-
-    async def sock_connect(self, net: Any, sock: Any, *where: Any, **limits: Any) -> Any:
-        try:
-            return await super().sock_connect(net, sock, *where, **limits)
-        except BaseException:
-            sock.close()
-            raise
-
-
-def built(make: Callable[..., Any], bootstrap: str, **settings: Any) -> Any:
-    """Build a client of the library, or leave nothing behind.
-
-    A constructor that gives up ("unable to bootstrap") leaves its I/O thread running and
-    connecting for ever, so we hold on to the part that can be closed.
-    """
-    parts: list[Any] = []
-
-    def network(*args: Any, **kwargs: Any) -> Any:
-        parts.append(KafkaNetClient(*args, **kwargs))
-        return parts[-1]
-
-    with translated(bootstrap, "be reached"):
-        reach(bootstrap)
-        try:
-            return make(**{"proxy_url": "direct://", **settings, "kafka_client": network})
-        except BaseException:
-            for part in parts:
-                part.close()
-            raise
-
-
 class Producer:
     """A client that appends; it is dropped for good when a deadline passes.
 
@@ -96,10 +58,9 @@ class Producer:
     3.0 never sends again, and what it holds never expires.
     """
 
-    def __init__(self, bootstrap: str, security: Mapping[str, Any]) -> None:
-        self._bootstrap = bootstrap
-        settings = PRODUCER | common(bootstrap, security)
-        self._client = built(kafka.KafkaProducer, bootstrap, **settings)
+    def __init__(self, access: Access) -> None:
+        self._bootstrap = access.bootstrap
+        self._client = built(kafka.KafkaProducer, access, **PRODUCER)
 
     def send(
         self,
@@ -164,15 +125,9 @@ class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 class Consumer:
     """A client that reads as one member of a group."""
 
-    def __init__(
-        self,
-        bootstrap: str,
-        security: Mapping[str, Any],
-        group: str,
-    ) -> None:
-        self._bootstrap = bootstrap
-        settings = CONSUMER | common(bootstrap, security) | {"group_id": group}
-        self._client = built(kafka.KafkaConsumer, bootstrap, **settings)
+    def __init__(self, access: Access, group: str) -> None:
+        self._bootstrap = access.bootstrap
+        self._client = built(kafka.KafkaConsumer, access, **CONSUMER, group_id=group)
 
     def subscribe(
         self,
@@ -237,9 +192,9 @@ class Consumer:
 class Admin:
     """A client for topics."""
 
-    def __init__(self, bootstrap: str, security: Mapping[str, Any]) -> None:
-        self._bootstrap = bootstrap
-        self._client = built(kafka.KafkaAdminClient, bootstrap, **common(bootstrap, security))
+    def __init__(self, access: Access) -> None:
+        self._bootstrap = access.bootstrap
+        self._client = built(kafka.KafkaAdminClient, access)
 
     def topic_ids(self, topics: Sequence[str] | None = None) -> Mapping[str, str]:
         """Return the id of each topic that exists."""

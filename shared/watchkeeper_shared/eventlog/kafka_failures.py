@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from watchkeeper_shared.errors import LogUnavailable, WatchkeeperError
-from watchkeeper_shared.eventlog.kafka_settings import REACH_SECONDS
 from watchkeeper_shared.eventlog.port import TopicPartition
 
 
@@ -29,8 +27,8 @@ class Lost(Exception):
 def translated(bootstrap: str, what: str) -> Iterator[None]:
     """Turn whatever the client raises into `LogUnavailable`.
 
-    The client lets raw socket errors and its own bugs through, and says only "unable to
-    bootstrap" for every wrong credential, so the message names what to check.
+    The client lets raw socket errors and its own bugs through, and says little, so the
+    message names what to check.
     """
     try:
         yield
@@ -46,24 +44,3 @@ def unavailable(bootstrap: str, what: str, error: BaseException) -> LogUnavailab
         f"Kafka at {bootstrap} cannot {what}: {type(error).__name__}: {error}; check address,"
         " credentials, TLS"
     )
-
-
-def reach(bootstrap: str) -> None:
-    """Open and close a connection to one of the addresses; the client would try for long.
-
-    Raises
-    ------
-    OSError
-        None of them listens.
-    """
-    failure: OSError | None = None
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
-        except OSError as error:
-            failure = error
-        else:
-            return
-    if failure is not None:
-        raise failure

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable
-from watchkeeper_shared.eventlog.kafka import Admin, Consumer, Producer, require_codecs
+from watchkeeper_shared.eventlog.access import access
+from watchkeeper_shared.eventlog.clients import Admin, KafkaClient, load
 from watchkeeper_shared.eventlog.kafka_reader import KafkaReader
 from watchkeeper_shared.eventlog.kafka_writer import KafkaWriter
 from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
@@ -27,9 +28,9 @@ class KafkaLog:
     clock
         For deadlines.
     security
-        Settings of kafka-python for TLS and SASL, passed on as they are:
-        `security_protocol`, `sasl_mechanism`, `sasl_plain_username`,
-        `sasl_plain_password`, `ssl_cafile`, `ssl_certfile`, `ssl_keyfile`, …
+        How to speak with the brokers and who we are, as `LogSettings.kafka_security` has it.
+    client
+        Which library speaks Kafka.
     patience
         How long a message may take to become durable.
     budget
@@ -38,7 +39,7 @@ class KafkaLog:
     Raises
     ------
     ConfigError
-        A package that reads or writes records is missing.
+        A package is missing, or a file of certificates cannot be used.
     """
 
     def __init__(
@@ -46,14 +47,15 @@ class KafkaLog:
         bootstrap: str,
         clock: Clock,
         *,
-        security: Mapping[str, Any] | None = None,
+        security: Mapping[str, str] | None = None,
+        client: KafkaClient = "kafka-python",
         patience: timedelta = timedelta(seconds=30),
         budget: int = 256 << 20,
     ) -> None:
-        require_codecs()
+        self._clients = load(client)
+        self._access = access(bootstrap, security or {}, clock)
         self._bootstrap = bootstrap
         self._clock = clock
-        self._security = dict(security or {})
         self._patience = patience
         self._budget = budget
         self._lock = Lock()
@@ -63,7 +65,7 @@ class KafkaLog:
     def writer(self) -> KafkaWriter:
         """Open a writer; it connects with its first message."""
         writer = KafkaWriter(
-            lambda: Producer(self._bootstrap, self._security),
+            lambda: self._clients.producer(self._access),
             self._clock,
             patience=self._patience,
             budget=self._budget,
@@ -73,7 +75,7 @@ class KafkaLog:
 
     def reader(self, group: str, topics: Sequence[str]) -> KafkaReader:
         """Join `group` and read `topics`."""
-        consumer = Consumer(self._bootstrap, self._security, group)
+        consumer = self._clients.consumer(self._access, group)
         reader = KafkaReader(consumer, topics, self._clock, self.topic_id)
         self._remember(reader)
         return reader
@@ -119,7 +121,7 @@ class KafkaLog:
         """Ask with one shared client; after a failure the next question gets a new one."""
         with self._lock:
             if self._admin is None:
-                self._admin = Admin(self._bootstrap, self._security)
+                self._admin = self._clients.admin(self._access)
             try:
                 return question(self._admin)
             except LogUnavailable:

@@ -9,7 +9,7 @@ from threading import Lock
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable, NotFound, OffsetGone
-from watchkeeper_shared.eventlog.kafka import Consumer
+from watchkeeper_shared.eventlog.clients import Consumer
 from watchkeeper_shared.eventlog.kafka_failures import Lost
 from watchkeeper_shared.eventlog.port import Poll, Record, TopicPartition
 

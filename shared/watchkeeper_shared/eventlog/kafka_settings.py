@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
 
 REQUEST_MS = 10_000
 BOOTSTRAP_MS = 10_000
-REACH_SECONDS = 5.0
 METADATA_MS = 30_000
 METADATA_BLOCK_MS = 5_000
 
@@ -42,12 +41,13 @@ PRODUCER = {
 }
 
 
-def common(bootstrap: str, security: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what producers, consumers and admin clients share."""
+def common(access: Access) -> dict[str, Any]:
+    """Return what producers, consumers and admin clients of kafka-python share."""
     return {
-        "bootstrap_servers": bootstrap.split(","),
+        "bootstrap_servers": [address.strip() for address in access.bootstrap.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "request_timeout_ms": REQUEST_MS,
         "metadata_max_age_ms": METADATA_MS,
-        **security,
+        # Tokens come from an object of ours, not from a setting.
+        **{name: value for name, value in access.security.items() if name[:6] != "oauth_"},
     }

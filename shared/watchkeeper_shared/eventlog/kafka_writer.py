@@ -10,7 +10,7 @@ from threading import Lock, Thread
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable, PermanentError, WatchkeeperError
-from watchkeeper_shared.eventlog.kafka import Producer
+from watchkeeper_shared.eventlog.clients import Producer
 from watchkeeper_shared.eventlog.port import Message, Position
 from watchkeeper_shared.eventlog.promises import Promise, Promises
 

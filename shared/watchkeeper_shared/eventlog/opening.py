@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import ConfigError
+from watchkeeper_shared.eventlog.clients import KafkaClient
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.port import EventLog
 from watchkeeper_shared.topics import TOPICS
@@ -17,7 +17,8 @@ def open_log(
     kafka_bootstrap: str | None,
     path: Path | None,
     clock: Clock,
-    security: Mapping[str, Any] | None = None,
+    security: Mapping[str, str] | None = None,
+    client: KafkaClient = "kafka-python",
 ) -> EventLog:
     """Open the event log that the settings name.
 
@@ -29,13 +30,13 @@ def open_log(
         The file of the embedded log; used when there is no Kafka.
     clock
         For deadlines and record times.
-    security
-        TLS and SASL settings of kafka-python.
+    security, client
+        As for `KafkaLog`.
 
     Raises
     ------
     ConfigError
-        Neither is set, or packages for Kafka are missing.
+        Neither is set, packages for Kafka are missing, or a certificate cannot be loaded.
     LogUnavailable
         The file cannot be opened. Kafka is asked later, by the first use.
     """
@@ -43,7 +44,7 @@ def open_log(
         # Imported here: whoever runs without Kafka does not wait for its client to load.
         from watchkeeper_shared.eventlog.kafka_log import KafkaLog  # noqa: PLC0415
 
-        return KafkaLog(kafka_bootstrap, clock, security=security)
+        return KafkaLog(kafka_bootstrap, clock, security=security, client=client)
     if path is None:
         raise ConfigError(
             "no event log: set WATCHKEEPER_KAFKA_BOOTSTRAP, or a folder for the embedded log"

@@ -15,7 +15,12 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 # DEBUG lines of kafka hold record contents, INFO lines of httpx hold whole URLs with what is
 # secret in them, and uvicorn tells of its own starting and stopping.
-_LOWEST = {"kafka": logging.INFO, "httpx": logging.WARNING, "uvicorn": logging.WARNING}
+_LOWEST = {
+    "kafka": logging.INFO,
+    "confluent_kafka": logging.INFO,
+    "httpx": logging.WARNING,
+    "uvicorn": logging.WARNING,
+}
 
 
 class JsonLines(logging.Formatter):

@@ -59,7 +59,7 @@ class KafkaNode:
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self._folder = folder
         self._env = env
-        self._port, self._controller = _free_ports()
+        self._port, self._controller = free_ports()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -142,7 +142,8 @@ class KafkaNode:
         ready.set()
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Return two ports of this machine that nobody listens on now."""
     with socket.socket() as one, socket.socket() as two:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))

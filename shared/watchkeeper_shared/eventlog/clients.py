@@ -1,0 +1,130 @@
+"""What our Kafka log needs of a client library, and which library gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from watchkeeper_shared.errors import ConfigError, WatchkeeperError
+from watchkeeper_shared.eventlog.access import Access
+from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
+
+KafkaClient: TypeAlias = Literal["kafka-python", "confluent"]
+
+Told: TypeAlias = Callable[[frozenset[TopicPartition]], None]
+"""Hears of partitions that were given or taken, perhaps on another thread."""
+
+
+class Producer(Protocol):
+    """Appends; dropped for good when a deadline passes."""
+
+    def send(
+        self,
+        message: Message,
+        kept: Callable[[Position], None],
+        failed: Callable[[WatchkeeperError], None],
+    ) -> None:
+        """Hand one message to the client; may block on metadata.
+
+        Raises
+        ------
+        LogUnavailable
+            The client did not take it; neither callback is called.
+        """
+        ...
+
+    def close(self, seconds: float) -> None:
+        """Send what is there within so many seconds, then let go."""
+        ...
+
+
+class Consumer(Protocol):
+    """Reads as one member of a group; every call raises `LogUnavailable` and no other."""
+
+    def subscribe(self, topics: Sequence[str], given: Told, taken: Told) -> None:
+        """Ask for a share of the topics; what is given does not flow before `flow`."""
+        ...
+
+    def poll(self, milliseconds: int) -> list[Record]:
+        """Return what came; raise `Lost` for positions that the broker does not hold."""
+        ...
+
+    def flow(self, at: TopicPartition, offset: int) -> None:
+        """Read on at this offset."""
+        ...
+
+    def halt(self, at: TopicPartition) -> None:
+        """Read no more of this partition."""
+        ...
+
+    def bounds(self, at: TopicPartition) -> tuple[int, int]:
+        """Return the oldest offset and the next one."""
+        ...
+
+    def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit for lag tools, without waiting for the answer."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group."""
+        ...
+
+
+class Admin(Protocol):
+    """Asks about topics, creates and deletes them."""
+
+    def topic_ids(self, topics: Sequence[str] | None = None) -> Mapping[str, str]:
+        """Return the id of each topic that exists; the same text from every client."""
+        ...
+
+    def create(self, partitions: Mapping[str, int], configs: Mapping[str, str]) -> None:
+        """Create topics; one that exists already stays as it is."""
+        ...
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What one library gives; each call connects.
+
+    Parameters
+    ----------
+    producer, consumer, admin
+        Raise `LogRefused` where the brokers refuse us and `LogUnavailable` where they are away.
+    """
+
+    producer: Callable[[Access], Producer]
+    consumer: Callable[[Access, str], Consumer]
+    admin: Callable[[Access], Admin]
+
+
+def load(client: KafkaClient) -> Clients:
+    """Import a library and return what it gives.
+
+    Raises
+    ------
+    ConfigError
+        It is not installed, or not whole.
+    """
+    # Imported here: whoever runs without Kafka does not wait for its clients to load.
+    from watchkeeper_shared.eventlog import kafka  # noqa: PLC0415
+
+    kafka.require_codecs()
+    if client == "kafka-python":
+        return Clients(kafka.Producer, kafka.Consumer, kafka.Admin)
+    try:
+        from watchkeeper_shared.eventlog import confluent  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"WATCHKEEPER_KAFKA_CLIENT=confluent needs a package that is not here ({error.name}):"
+            " pip install watchkeeper[confluent]"
+        ) from error
+    return Clients(confluent.Producer, confluent.Consumer, kafka.Admin)
