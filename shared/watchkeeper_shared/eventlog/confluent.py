@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -46,7 +47,7 @@ def built(
 ) -> Any:
     """Build a client; librdkafka would try for ever and tell nobody why.
 
-    `told` hears of errors that belong to no message; without it `poll` raises fatal ones.
+    `told` hears of errors that belong to no message.
     """
     whole = common(access) | dict(settings) | {"error_cb": told}
     whole["logger"] = logging.getLogger("confluent_kafka")
@@ -89,7 +90,11 @@ class Producer:
 
     def _serve(self) -> None:
         while not self._ended.is_set():
-            self._client.poll(_POLL_SECONDS)
+            try:
+                self._client.poll(_POLL_SECONDS)
+            except confluent.KafkaException:
+                # A fatal error, told once more at each poll; every message fails by itself.
+                self._ended.wait(_POLL_SECONDS)
 
     def send(
         self,
@@ -121,9 +126,11 @@ class Producer:
 
     def close(self, seconds: float) -> None:
         """Send what is there within so many seconds, drop the rest, stop the thread."""
-        if self._client.flush(seconds):
-            self._client.purge()
-            self._client.flush(seconds)
+        # After a fatal error it raises instead, and has failed everything already.
+        with suppress(confluent.KafkaException):
+            if self._client.flush(seconds):
+                self._client.purge()
+                self._client.flush(seconds)
         self._ended.set()
         self._thread.join()
 
