@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 
 from watchkeeper_monitor import intake
 from watchkeeper_monitor.flushing import Flushed, Flusher
@@ -78,6 +79,11 @@ class Worker:
 
     def step(self, timeout: timedelta) -> bool:
         """Turn once, waiting at most `timeout` for records; return whether there was work."""
+        if self._partitions is None and self._clock.monotonic() < self._resume_at:
+            # A log that refuses connections answers at once: asked again without a pause, it
+            # would be asked thousands of times a second.
+            Event().wait(timeout.total_seconds())
+            return True
         try:
             if self._partitions is None:
                 self._partitions = self._join()

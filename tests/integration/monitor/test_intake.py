@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import sqlalchemy as sa
 
 from watchkeeper_monitor import samples
@@ -321,3 +323,19 @@ class Deaf:
         with self._database.transaction() as c:
             yield c
         raise StoreUnavailable("the connection broke at the commit")
+
+
+def test_a_log_that_is_away_is_asked_again_after_a_pause(
+    referenced: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in tmp_path.glob("log.db*"):
+        path.unlink()
+    (tmp_path / "log.db").mkdir()
+
+    for _ in range(50):
+        referenced.monitor.step()
+    at_once = caplog.messages.count("log_away")
+    referenced.clock.advance(timedelta(minutes=1))
+    referenced.monitor.step()
+
+    assert (at_once, caplog.messages.count("log_away")) == (1, 2)
