@@ -173,6 +173,7 @@ class Rule(_Spec, frozen=True):
     clear: Clear | None = None
     controls: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    dispersion: Annotated[float, msgspec.Meta(ge=1)] | None = None  # left out: learnt
     on_breach: OnBreach = OnBreach()
     note: str = ""
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from watchkeeper_monitor.scales import ends_over
 from watchkeeper_monitor.store import panes, windows
 from watchkeeper_monitor.store.panes import DirtyPane
 from watchkeeper_monitor.store.windows import Scope
@@ -99,7 +100,7 @@ class Planner:
     def agenda(self, limit: int) -> Agenda:
         """Return at most `limit` windows to judge."""
         dirty = panes.dirty(self._c, self._system, MOST_PANES)
-        over = {pane: self._over(pane) for pane in dirty}
+        over = self._with_pools({pane: self._over(pane) for pane in dirty})
         changed = {task for tasks in over.values() for task in tasks}
         ready = self._rested(changed) | self._settling()
         ready |= self._silent_between(ready) | self._silent_since()
@@ -121,6 +122,27 @@ class Planner:
             scope = Scope(name, self._system, pane.version)
             found += [Task(scope, window, policy) for window in windows_over(pane.pane, spec)]
         return found
+
+    def _with_pools(self, over: dict[DirtyPane, list[Task]]) -> dict[DirtyPane, list[Task]]:
+        """Add the settled windows that carry what a block over a changed one says."""
+        later: defaultdict[Scope, dict[Task, list[Task]]] = defaultdict(dict)
+        for task in {task for tasks in over.values() for task in tasks}:
+            if task.policy is not None:
+                later[task.scope][task] = [
+                    Task(task.scope, span, task.policy)
+                    for span in ends_over(task.window, task.spec)
+                ]
+        for scope, ends_of in later.items():
+            starts = {end.window.start for ends in ends_of.values() for end in ends}
+            judged: frozenset[datetime] = frozenset()
+            if starts:
+                judged = windows.settled_between(self._c, scope, min(starts), max(starts))
+            for task, ends in ends_of.items():
+                ends_of[task] = [end for end in ends if end.window.start in judged]
+        return {
+            pane: [*tasks, *(end for task in tasks for end in later[task.scope].get(task, ()))]
+            for pane, tasks in over.items()
+        }
 
     def _rested(self, tasks: Iterable[Task]) -> set[Task]:
         """Leave out what was judged a moment ago: it will still be changed next time."""

@@ -7,15 +7,25 @@ windows; significance alone calls trifles a breach in large ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from watchkeeper_monitor.dispersion import INDEPENDENT, Dispersion
 from watchkeeper_monitor.findings import Finding, find
-from watchkeeper_monitor.metrics import CATALOGUE, Family, RateGap, RateRatio, Value
+from watchkeeper_monitor.metrics import CATALOGUE, Census, Family, RateGap, RateRatio, Value
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 
 _FEWEST_POSITIVES = 5.0
+_HEALTHY = (State.OK, State.WARN)
+
+Asked = Callable[[], Dispersion]
+"""Dispersion costs a look at stored windows, so it is asked for only where it decides."""
+
+
+def independent() -> Dispersion:
+    """Answer that rows are independent of each other."""
+    return INDEPENDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +36,35 @@ class Judgement:
     ----------
     state, reason
         The answer, and why, for a person at three in the morning.
+    scale
+        How many windows were pooled for it; 1 is the window alone.
+    calm
+        Sum of the scales above 1 at which the pool that ends here is inside the clear limit.
     """
 
     state: State
     reason: str
+    scale: int = 1
+    calm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A series at one scale.
+
+    Parameters
+    ----------
+    scale
+        How many windows are pooled.
+    value
+        What they say together.
+    dispersion
+        Gives the dispersion of the series at this scale.
+    """
+
+    scale: int
+    value: Value
+    dispersion: Asked = independent
 
 
 def levels(policy: OversightPolicy, series: int) -> float:
@@ -47,7 +82,9 @@ def levels(policy: OversightPolicy, series: int) -> float:
     return 1.0 / (2 * max(series, 1) * policy.alarm_budget)
 
 
-def decide(value: Value, rule: Rule | None, alpha: float, *, dispersion: float = 1.0) -> Judgement:
+def decide(
+    value: Value, rule: Rule | None, alpha: float, dispersion: Asked = independent
+) -> Judgement:
     """Judge one window's value.
 
     Parameters
@@ -57,7 +94,7 @@ def decide(value: Value, rule: Rule | None, alpha: float, *, dispersion: float =
     alpha
         The level from `levels`.
     dispersion
-        How many times more than independent rows this series varies in control, at least 1.
+        Gives how many times more than independent rows this series varies in control.
     """
     lacking = _lacking(value, rule)
     if lacking is not None:
@@ -65,7 +102,7 @@ def decide(value: Value, rule: Rule | None, alpha: float, *, dispersion: float =
     if value.value is None or rule is None or (rule.warn is None and rule.breach is None):
         return Judgement(State.OK, f"{_named(value)}; no limit is set; {_size(value)}")
     if rule.breach is not None and _past(value.value, rule.breach, rule):
-        return _past_breach(value, rule, rule.breach, alpha, max(dispersion, 1.0))
+        return _past_breach(value, rule, rule.breach, alpha, dispersion())
     side = _side(rule, inside=False)
     if rule.warn is not None and _past(value.value, rule.warn, rule):
         return Judgement(
@@ -77,22 +114,49 @@ def decide(value: Value, rule: Rule | None, alpha: float, *, dispersion: float =
     )
 
 
-def decide_pooled(
-    values: Sequence[tuple[int, Value]], rule: Rule | None, alpha: float, *, dispersion: float = 1.0
-) -> Judgement:
-    """Judge a series at several scales: `(windows pooled, value)`, the window itself first.
+def decide_pooled(own: Look, pools: Iterable[Look], rule: Rule | None, alpha: float) -> Judgement:
+    """Judge a series at several scales.
 
-    Small lasting shifts are seen in the pools long before any single window shows them. The
-    first scale that breaches decides; without one, the window's own judgement stands.
+    Small lasting shifts are seen in the pools long before any single window shows them, and
+    a group too small in one window is not in sixteen. The smallest scale that breaches
+    decides, and larger pools are not asked: what one part shows by itself is no evidence of
+    something that lasts. Without a breach the window's own judgement stands.
+
+    Parameters
+    ----------
+    own
+        The window.
+    pools
+        Blocks that end with it, the smallest first, none with a part that breached by itself.
     """
-    own = decide(values[0][1], rule, alpha, dispersion=dispersion)
-    if own.state is State.BREACH:
-        return own
-    for windows, value in values[1:]:
-        pooled = decide(value, rule, alpha, dispersion=dispersion)
+    judged = decide(own.value, rule, alpha, own.dispersion)
+    if rule is None or judged.state is State.BREACH:
+        return judged
+    calm = 0
+    for look in pools:
+        if look.value.test is None or isinstance(look.value.test, Census):
+            continue  # A count has no sampling error that pooling could shrink.
+        pooled = decide(look.value, rule, alpha, look.dispersion)
         if pooled.state is State.BREACH:
-            return Judgement(State.BREACH, f"over the last {windows} windows: {pooled.reason}")
-    return own
+            reason = f"over the last {look.scale} windows: {pooled.reason}"
+            return Judgement(State.BREACH, reason, look.scale, calm)
+        calm += look.scale * is_calm(pooled.state, look.value.value, rule)
+    return Judgement(judged.state, judged.reason, calm=calm)
+
+
+def is_calm(state: State, number: float | None, rule: Rule) -> bool:
+    """Return whether a value counts towards the end of a breach.
+
+    It does when it is inside the clear limit (left out: the breach limit). A value still past
+    the limit does not, even where the evidence was too thin for a breach; nor does a window
+    with no data, too little data or an error: silence is not health.
+    """
+    if state not in _HEALTHY:
+        return False
+    limit = rule.breach if rule.clear is None else rule.clear.limit
+    if limit is None:
+        return True
+    return number is not None and not _past(number, limit, rule)
 
 
 def _past(number: float, limit: float, rule: Rule) -> bool:
@@ -106,24 +170,25 @@ def _side(rule: Rule, *, inside: bool) -> str:
 
 
 def _past_breach(
-    value: Value, rule: Rule, limit: float, alpha: float, dispersion: float
+    value: Value, rule: Rule, limit: float, alpha: float, dispersion: Dispersion
 ) -> Judgement:
     what = f"{_named(value)} {_side(rule, inside=False)} {limit:g}"
     if value.test is None:
         return Judgement(State.WARN, f"{what}; there is no test for it, so it cannot breach")
-    found: Finding = find(value.test, limit, below=rule.below, dispersion=dispersion)
-    if found.certain or found.probability < alpha:
-        passes = (
-            found.words
-            if found.certain
-            else (f"{found.words} passes the level {alpha:.2g} set by the alarm budget")
-        )
-        return Judgement(State.BREACH, f"{what}; {passes}; {_size(value)}")
-    short = (
-        f"{found.words} does not pass the level {alpha:.2g} set by the alarm budget: "
-        "not enough evidence for a breach"
-    )
+    found: Finding = find(value.test, limit, below=rule.below, dispersion=dispersion.factor)
+    if found.certain:
+        return Judgement(State.BREACH, f"{what}; {found.words}; {_size(value)}")
+    words = found.words + (f", {dispersion.words}," if dispersion.words else "")
+    level = f"the level {alpha:.2g} set by the alarm budget"
+    if found.probability < alpha:
+        return Judgement(State.BREACH, f"{what}; {words} passes {level}; {_size(value)}")
+    short = f"{words} does not pass {level}: not enough evidence for a breach"
     return Judgement(State.WARN, f"{what}; {short}; {_size(value)}")
+
+
+def suffices(value: Value, rule: Rule) -> bool:
+    """Return whether there is enough data behind a value to judge it."""
+    return value.value is not None and _lacking(value, rule) is None
 
 
 def _lacking(value: Value, rule: Rule | None) -> Judgement | None:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from watchkeeper_monitor.decision import is_calm
 from watchkeeper_shared.specs import Rule
 from watchkeeper_shared.states import State
 
 WORSE_BY = 0.1
 """An open breach is told again when its value is this share worse than what was told."""
 
-_HEALTHY = (State.OK, State.WARN)
+
+_FINE = (State.OK, State.WARN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,16 @@ class Point:
     window
         Start of the window.
     state, value
-        What the decision said, and the effect it looked at.
+        What the decision said, and the window's own effect.
+    scale, calm
+        As in `decision.Judgement`.
     """
 
     window: datetime
     state: State
     value: float | None
+    scale: int = 1
+    calm: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,14 @@ class Stretch:
 
     opened: datetime
     cleared: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A breach that is still open: since which window, and the largest scale it took to see."""
+
+    window: datetime
+    scale: int = 1
 
 
 class EpisodeState(StrEnum):
@@ -112,43 +126,27 @@ class Turn:
     point: Point | None
 
 
-def is_recovered(point: Point, rule: Rule) -> bool:
-    """Return whether one window counts towards the end of a breach.
-
-    It does when its value is inside the clear limit (left out: the breach limit). A value
-    still past the limit does not, even where the evidence was too thin for a breach; nor
-    does a window with no data, too little data or an error: silence is not health.
-    """
-    if point.state not in _HEALTHY:
-        return False
-    limit = rule.breach if rule.clear is None else rule.clear.limit
-    if limit is None:
-        return True
-    if point.value is None:
-        return False
-    return point.value > limit if rule.below else point.value < limit
-
-
 def lookback(rule: Rule) -> int:
     """Return how many earlier windows the fold must see to judge the next one."""
     return max(rule.k_of_n[1], rule.clear.count if rule.clear else 1) - 1
 
 
 def fold(
-    points: Sequence[Point], rule: Rule, since: datetime | None = None, known: int = 0
+    points: Sequence[Point], rule: Rule, since: Opening | None = None, known: int = 0
 ) -> list[Stretch]:
     """Return the stretches in which the rule did not hold.
 
-    It opens at a breaching window when k of the last n windows breached, and ends when
-    `clear.count` windows in a row are inside the clear limit (left out: one window that
-    does not breach).
+    It opens at a breaching window when k of the last n windows breached; a pool of s windows
+    that breaches counts as s of them. It ends at the scale at which it was seen: a breach of
+    single windows when `clear.count` windows in a row are calm (left out: one), a breach
+    that took a pool of s windows to see when a pool of s windows is.
 
     Parameters
     ----------
     points
         In window order, gaps closed by `no_data`.
     since
-        Opening window of the breach that is open where the folding begins.
+        The breach that is open where the folding begins.
     known
         So many leading points were folded before and only remind; see `lookback`.
 
@@ -162,12 +160,14 @@ def fold(
     [(2, 3)]
     """
     found: list[Stretch] = []
-    opened = since
+    opened, scale = (None, 1) if since is None else (since.window, since.scale)
     for end in range(known + 1, len(points) + 1):
         newest = points[end - 1]
         if opened is None and _opens(points, end, rule):
-            opened = newest.window
-        elif opened is not None and _ends(points, end, rule, opened):
+            opened, scale = newest.window, 1
+        if opened is not None and newest.state is State.BREACH:
+            scale = max(scale, newest.scale)
+        elif opened is not None and _ends(points, end, rule, Opening(opened, scale)):
             found.append(Stretch(opened, newest.window))
             opened = None
     if opened is not None:
@@ -178,14 +178,16 @@ def fold(
 def _opens(points: Sequence[Point], end: int, rule: Rule) -> bool:
     need, out_of = rule.k_of_n
     recent = points[max(0, end - out_of) : end]
-    breaching = sum(point.state is State.BREACH for point in recent)
+    breaching = sum(point.scale for point in recent if point.state is State.BREACH)
     return recent[-1].state is State.BREACH and breaching >= need
 
 
-def _ends(points: Sequence[Point], end: int, rule: Rule, opened: datetime) -> bool:
+def _ends(points: Sequence[Point], end: int, rule: Rule, opening: Opening) -> bool:
+    if opening.scale > 1:
+        return bool(points[end - 1].calm & opening.scale)
     count = rule.clear.count if rule.clear else 1
-    last = [point for point in points[max(0, end - count) : end] if point.window > opened]
-    return len(last) == count and all(is_recovered(point, rule) for point in last)
+    last = [point for point in points[max(0, end - count) : end] if point.window > opening.window]
+    return len(last) == count and all(is_calm(one.state, one.value, rule) for one in last)
 
 
 def diff(
@@ -260,10 +262,14 @@ def _withdrawn(episode: Episode, points: Sequence[Point]) -> Turn:
 
 
 def must_tell(episode: Episode, newest: Point, rule: Rule) -> bool:
-    """Return whether a newer window holds news: another state, or a value a tenth worse."""
+    """Return whether a newer window holds news: silence, its end, or a value a tenth worse.
+
+    A window that is fine is none: the breach is open until it is told to be over, and whoever
+    was told of each window beside the limit would stop reading.
+    """
     if newest.window <= episode.told_window:
         return False
-    if newest.state is not episode.told_state:
+    if newest.state is not episode.told_state and newest.state not in _FINE:
         return True
     if newest.value is None or episode.told_value is None:
         return False

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from watchkeeper_monitor.decision import Judgement, decide, levels
+from watchkeeper_monitor.decision import (
+    Asked,
+    Judgement,
+    Look,
+    decide_pooled,
+    independent,
+    levels,
+    suffices,
+)
+from watchkeeper_monitor.dispersion import Sight, fixed, sight
+from watchkeeper_monitor.experience import Experience, Key
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
@@ -36,6 +47,27 @@ class Measurement:
     breach: float | None
     state: State
     reason: str
+    scale: int = 1
+    calm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A block of windows that ends with the one that is judged.
+
+    Parameters
+    ----------
+    scale
+        How many windows.
+    values
+        What they say together.
+    broken
+        Series of which a part of the block breached by itself.
+    """
+
+    scale: int
+    values: Sequence[Value]
+    broken: Collection[Series] = ()
 
 
 def judge(
@@ -43,6 +75,8 @@ def judge(
     policy: OversightPolicy | None,
     features: Collection[str],
     reference: str | None,
+    pools: Sequence[Pool] = (),
+    experience: Experience | None = None,
 ) -> list[Measurement]:
     """Judge every value by every rule that looks at it; keep the others too.
 
@@ -54,16 +88,26 @@ def judge(
         What `columns: ["*"]` stands for.
     reference
         Id of the reference that was compared with, where there was one.
+    pools
+        The blocks that end with this window, the smallest first.
+    experience
+        What earlier windows taught about dispersion; None takes rows to be independent.
     """
     rules = () if policy is None else policy.rules
     matches = [[rule for rule in rules if looks_at(rule, value, features)] for value in values]
     series = sum(map(len, matches))
     alpha = levels(policy, series) if policy is not None and series else 1.0
+    pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
     found = []
     for value, looking in zip(values, matches, strict=True):
-        found += [_judged(value, rule, alpha, reference) for rule in looking]
+        for rule in looking:
+            looks = _looks(Series(rule.id, *key_of(value)), pooled, rule, experience)
+            own = Look(1, value, _asked(rule, value, 1, experience))
+            judgement = decide_pooled(own, looks, rule, alpha)
+            found.append(_measurement(value, rule, judgement, reference))
         if not looking:
-            found.append(_judged(value, None, alpha, reference))
+            judgement = decide_pooled(Look(1, value), (), None, alpha)
+            found.append(_measurement(value, None, judgement, reference))
     seen = {one.series.rule for one in found}
     return found + [_blind(rule) for rule in rules if rule.id not in seen]
 
@@ -83,11 +127,58 @@ def looks_at(rule: Rule, value: Value, features: Collection[str]) -> bool:
     return "*" in rule.columns and value.column in features
 
 
-def _judged(value: Value, rule: Rule | None, alpha: float, reference: str | None) -> Measurement:
-    judgement = decide(value, rule, alpha)
+def key_of(value: Value) -> Key:
+    """Return what a value is of, whichever rule looks at it."""
+    return value.metric, value.column, value.segment
+
+
+def sights_of(
+    values: Sequence[Value], rules: Sequence[Rule], features: Collection[str]
+) -> dict[Key, Sight]:
+    """Return what values teach about the spread of each series that can breach.
+
+    Nothing is learnt from too little data: its spread is not what later windows will have.
+    """
+    found: dict[Key, Sight] = {}
+    for value in values:
+        seen = sight(value.test)
+        if seen is not None and any(_can_breach(rule, value, features) for rule in rules):
+            found[key_of(value)] = seen
+    return found
+
+
+def _can_breach(rule: Rule, value: Value, features: Collection[str]) -> bool:
+    return rule.breach is not None and looks_at(rule, value, features) and suffices(value, rule)
+
+
+def _looks(
+    series: Series,
+    pooled: Sequence[tuple[Pool, Mapping[Key, Value]]],
+    rule: Rule,
+    experience: Experience | None,
+) -> Iterator[Look]:
+    key = (series.metric, series.column, series.segment)
+    for pool, values in pooled:
+        if key in values and series not in pool.broken:
+            yield Look(pool.scale, values[key], _asked(rule, values[key], pool.scale, experience))
+
+
+def _asked(rule: Rule, value: Value, scale: int, experience: Experience | None) -> Asked:
+    if rule.dispersion is not None:
+        return partial(fixed, rule.dispersion)
+    if experience is None:
+        return independent
+    return partial(experience.dispersion, key_of(value), scale)
+
+
+def _measurement(
+    value: Value, rule: Rule | None, judgement: Judgement, reference: str | None
+) -> Measurement:
     if judgement.state is State.OK and not value.n:
         # A count of nothing is a number, and still says nothing about health.
-        judgement = Judgement(State.NO_DATA, f"no rows in this window; {judgement.reason}")
+        judgement = Judgement(
+            State.NO_DATA, f"no rows in this window; {judgement.reason}", calm=judgement.calm
+        )
     return Measurement(
         series=Series("" if rule is None else rule.id, value.metric, value.column, value.segment),
         value=value.value,
@@ -100,6 +191,8 @@ def _judged(value: Value, rule: Rule | None, alpha: float, reference: str | None
         breach=None if rule is None else rule.breach,
         state=judgement.state,
         reason=judgement.reason,
+        scale=judgement.scale,
+        calm=judgement.calm,
     )
 
 

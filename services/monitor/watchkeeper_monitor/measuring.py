@@ -11,6 +11,7 @@ from watchkeeper_monitor import judging
 from watchkeeper_monitor.agenda import Task
 from watchkeeper_monitor.baselines import Baseline, Baselines
 from watchkeeper_monitor.metrics import measure
+from watchkeeper_monitor.pooling import Pooling
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.store import measurements, panes, windows
 from watchkeeper_monitor.store.windows import Judged
@@ -34,8 +35,10 @@ def judge_window(
     """
     before = windows.get(c, task.scope, task.window)
     baseline, profile = merged(c, task, spec, baselines)
-    content = _content(task, baseline, profile)
     after = status(None if before is None else before.status, is_settled=is_settled)
+    pooling = Pooling(c, task, spec, baseline)
+    stamp = "" if after is Status.PROVISIONAL else pooling.stamp
+    content = _content(task, baseline, profile, stamp)
     if before is not None and before.content == content:
         return _settle(c, task, before, after, now)
     revision = 1
@@ -43,12 +46,17 @@ def judge_window(
         revision = before.revision + (after is Status.AMENDED)
     judged = Judged(task.window, revision, after, profile.rows, content, now)
     reference = None if baseline.reference is None else baseline.reference.profile
+    values = measure(spec, baseline.grid, profile, reference)
+    pools = [] if after is Status.PROVISIONAL else pooling.pools()
     found = judging.judge(
-        measure(spec, baseline.grid, profile, reference),
+        values,
         None if task.policy is None else task.policy.spec,
         spec.features_of(task.scope.version),
         baseline.reference_id,
+        pools,
+        pooling.experience(),
     )
+    pooling.teach(values, pools)
     windows.put(c, task.scope, judged)
     measurements.replace(c, task.scope, _hash_of(task), judged, found)
     return judged
@@ -81,11 +89,12 @@ def merged(
     return baseline, profile
 
 
-def _content(task: Task, baseline: Baseline, profile: Profile) -> str:
-    """Hash everything that the judgement depends on."""
+def _content(task: Task, baseline: Baseline, profile: Profile, stamp: str) -> str:
+    """Hash everything that the judgement depends on but what earlier windows taught."""
     digest = hashlib.sha256(baseline.key.encode())
     digest.update(_hash_of(task).encode())
     digest.update(task.window.end.isoformat().encode())
+    digest.update(stamp.encode())
     digest.update(profile.to_bytes())
     return digest.hexdigest()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.episodes import (
     Episode,
     EpisodeState,
+    Opening,
     Point,
     Turn,
     TurnKind,
@@ -39,6 +41,9 @@ from watchkeeper_shared.events.breaches import (
 )
 from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
 from watchkeeper_shared.topics import BREACHES
+
+Pooled = tuple[datetime, int]
+"""A window that closes a pool that breached, and the pool's scale."""
 
 OWNER = "monitor"
 SOURCE = "/watchkeeper/monitor"
@@ -79,15 +84,29 @@ class Teller:
         earlier = measurements.earlier_starts(c, self.scope, since, span)
         points = measurements.points(c, self.scope, earlier[0] if earlier else since)
         stored = episodes.reaching(c, self.scope, since)
+        scales = self._scales(c, stored, since)
         told: Counter[str] = Counter()
         for series in sorted(points):
             if series.rule not in rules:
                 continue
             rule = rules[series.rule]
-            for turn in turns_of(points[series], stored.get(series, []), rule, since):
+            seen = scales.get(series, ())
+            for turn in turns_of(points[series], stored.get(series, []), rule, since, seen):
                 self._tell(c, series, rule, turn)
                 told[turn.kind.value] += 1
         return told
+
+    def _scales(
+        self, c: sa.Connection, stored: Mapping[Series, Sequence[Episode]], since: datetime
+    ) -> dict[Series, list[Pooled]]:
+        """Return what took a pool to see in the breaches that are open where folding begins."""
+        opened = [one.opened for mine in stored.values() for one in mine if one.opened < since]
+        found: defaultdict[Series, list[Pooled]] = defaultdict(list)
+        if opened:
+            rows = measurements.breaching(c, self.scope, min(opened), since, least_scale=2)
+            for series, start, scale in rows:
+                found[series].append((start, scale))
+        return found
 
     def _tell(self, c: sa.Connection, series: Series, rule: Rule, turn: Turn) -> None:
         start = None if turn.point is None else turn.point.window
@@ -161,8 +180,20 @@ class Teller:
         )
 
 
-def turns_of(points: list[Point], stored: list[Episode], rule: Rule, since: datetime) -> list[Turn]:
-    """Return what to tell about one series, folded again from window `since` on."""
+def turns_of(
+    points: list[Point],
+    stored: list[Episode],
+    rule: Rule,
+    since: datetime,
+    pooled: Sequence[Pooled] = (),
+) -> list[Turn]:
+    """Return what to tell about one series, folded again from window `since` on.
+
+    Parameters
+    ----------
+    pooled
+        Start and scale of what took a pool to see before `since`.
+    """
     earlier = sum(point.window < since for point in points)
     known = min(earlier, lookback(rule))
     points = points[earlier - known :]
@@ -173,8 +204,13 @@ def turns_of(points: list[Point], stored: list[Episode], rule: Rule, since: date
         for one in stored
         if one.opened < since and one.state is not EpisodeState.WITHDRAWN
     ]
-    stretches = fold(points, rule, open_before[-1] if open_before else None, known)
-    return diff(stored, stretches, points, rule)
+    opening = None
+    if open_before:
+        first = open_before[-1]
+        opening = Opening(
+            first, max((scale for start, scale in pooled if start >= first), default=1)
+        )
+    return diff(stored, fold(points, rule, opening, known), points, rule)
 
 
 def fingerprint(system: str, series: Series) -> str:

@@ -349,9 +349,41 @@ measurements = _table(
     sa.Column("breach", sa.Float),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    # How many windows were pooled for the state; 1 is the window alone.
+    sa.Column("scale", sa.Integer, nullable=False, server_default="1"),
+    # Sum of the scales above 1 at which the pool ending here is inside the clear limit.
+    sa.Column("calm", sa.Integer, nullable=False, server_default="0"),
     sa.Column("computed_at", Instant, nullable=False),
     sa.Index(None, "system", "metric", "column", "window_start"),
     sa.Index(None, "policy", "system", "version", "window_start", "current"),
+)
+
+# Merged profiles of 2 to 32 windows: a block twice as long is the merge of two. `stamp` is the
+# sum of `panes.changed` under it; while they agree the block is up to date.
+blocks = _table(
+    "blocks",
+    "monitor",
+    sa.Column("system", sa.String(128), primary_key=True),
+    sa.Column("version", sa.String(128), primary_key=True),
+    sa.Column("reference", sa.String(64), primary_key=True),
+    sa.Column("start", Instant, primary_key=True),
+    sa.Column("end", Instant, primary_key=True),
+    sa.Column("stamp", sa.BigInteger, nullable=False),
+    sa.Column("profile", sa.LargeBinary, nullable=False),
+)
+
+# What the first settled blocks since a reference taught about the spread of each series.
+sights = _table(
+    "sights",
+    "monitor",
+    sa.Column("policy", sa.String(128), primary_key=True),
+    sa.Column("system", sa.String(128), primary_key=True),
+    sa.Column("version", sa.String(128), primary_key=True),
+    sa.Column("reference", sa.String(64), primary_key=True),
+    sa.Column("scale", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("start", Instant, primary_key=True),
+    sa.Column("end", Instant, primary_key=True),
+    sa.Column("sights", sa.LargeBinary, nullable=False),  # MessagePack, by series
 )
 
 episodes = _table(

@@ -9,6 +9,7 @@ import pytest
 from watchkeeper_monitor.episodes import (
     Episode,
     EpisodeState,
+    Opening,
     Point,
     Stretch,
     Turn,
@@ -120,7 +121,7 @@ def test_folding_on_from_a_known_point_gives_what_folding_all_gives() -> None:
     whole = series("BoBoBooBBoo")
     for start in range(1, len(whole)):
         before = fold(whole[:start], one)
-        since = before[-1].opened if before and before[-1].cleared is None else None
+        since = Opening(before[-1].opened) if before and before[-1].cleared is None else None
         known = min(start, lookback(one))
 
         after = fold(whole[start - known :], one, since, known)

@@ -110,6 +110,8 @@ def _values(one: Measurement) -> dict[str, object]:
         "breach": one.breach,
         "state": one.state.value,
         "reason": one.reason,
+        "scale": one.scale,
+        "calm": one.calm,
     }
 
 
@@ -124,6 +126,8 @@ def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list
             measurements.c.window_start,
             measurements.c.state,
             measurements.c.value,
+            measurements.c.scale,
+            measurements.c.calm,
         )
         .where(
             *_of(scope),
@@ -134,9 +138,42 @@ def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list
         .order_by(measurements.c.window_start)
     )
     found: defaultdict[Series, list[Point]] = defaultdict(list)
-    for rule, metric, column, segment, start, state, value in rows:
-        found[Series(rule, metric, column, segment)].append(Point(start, State(state), value))
+    for rule, metric, column, segment, start, state, value, scale, calm in rows:
+        point = Point(start, State(state), value, scale, calm)
+        found[Series(rule, metric, column, segment)].append(point)
     return found
+
+
+def breaching(
+    c: sa.Connection, scope: Scope, since: datetime, until: datetime, least_scale: int = 1
+) -> list[tuple[Series, datetime, int]]:
+    """Return series, start and scale of what breached in settled windows that start in a span.
+
+    Parameters
+    ----------
+    since, until
+        The span, `until` not included.
+    least_scale
+        Only what took so many windows to see.
+    """
+    rows = c.execute(
+        sa.select(
+            measurements.c.rule,
+            measurements.c.metric,
+            measurements.c.column,
+            measurements.c.segment,
+            measurements.c.window_start,
+            measurements.c.scale,
+        ).where(
+            *_of(scope),
+            measurements.c.window_start >= since,
+            measurements.c.window_start < until,
+            *_STANDING,
+            measurements.c.state == State.BREACH.value,
+            measurements.c.scale >= least_scale,
+        )
+    )
+    return [(Series(*row[:4]), row.window_start, row.scale) for row in rows]
 
 
 def standing(
@@ -187,6 +224,8 @@ def _settled(row: sa.Row[Any]) -> Settled:
         breach=row.breach,
         state=State(row.state),
         reason=row.reason,
+        scale=row.scale,
+        calm=row.calm,
     )
     window = Span(row.window_start, row.window_end)
     return Settled(window, row.revision, Status(row.status), measurement)

@@ -172,6 +172,14 @@ def in_window(c: sa.Connection, system: str, version: str, window: Span) -> list
     return [StoredProfile(row.reference, row.rows, row.profile) for row in rows]
 
 
+def stamp(c: sa.Connection, system: str, version: str, span: Span) -> int:
+    """Return a number that grows whenever anything under a span changes."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(panes.c.changed), 0)).where(
+        *_inside(panes, system, version, span)
+    )
+    return int(c.execute(query).scalar_one())
+
+
 def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
     """Return the key of a window's grid: the current one if any row is on it, else the fullest.
 

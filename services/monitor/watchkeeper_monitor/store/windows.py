@@ -99,6 +99,19 @@ def starts(c: sa.Connection, scope: Scope, among: Iterable[Span]) -> frozenset[d
     return frozenset(c.execute(query).scalars())
 
 
+def settled_between(
+    c: sa.Connection, scope: Scope, first: datetime, last: datetime
+) -> frozenset[datetime]:
+    """Return the starts of the settled windows from `first` to `last`, both included."""
+    query = sa.select(windows.c.start).where(
+        *_of(scope),
+        windows.c.start >= first,
+        windows.c.start <= last,
+        windows.c.status != Status.PROVISIONAL.value,
+    )
+    return frozenset(c.execute(query).scalars())
+
+
 def judged_since(c: sa.Connection, scope: Scope, instant: datetime) -> frozenset[datetime]:
     """Return the starts of windows that were judged after an instant."""
     query = sa.select(windows.c.start).where(*_of(scope), windows.c.judged_at > instant)

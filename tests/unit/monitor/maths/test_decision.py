@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from watchkeeper_monitor.decision import decide, decide_pooled, levels
+from watchkeeper_monitor.decision import Look, decide, decide_pooled, levels
+from watchkeeper_monitor.dispersion import fixed
 from watchkeeper_monitor.metrics import (
     Census,
     Estimate,
@@ -85,7 +86,7 @@ def test_a_dispersed_series_needs_more_evidence() -> None:
     value = drifted(0.31, statistic=60.0)
 
     assert decide(value, PSI, ALPHA).state is State.BREACH
-    assert decide(value, PSI, ALPHA, dispersion=3.0).state is State.WARN
+    assert decide(value, PSI, ALPHA, lambda: fixed(3.0)).state is State.WARN
 
 
 def test_too_few_rows_are_insufficient_and_the_rule_may_say_how_many() -> None:
@@ -215,11 +216,11 @@ def test_a_plain_count_needs_no_test_and_silence_can_breach() -> None:
 def test_a_pool_of_windows_can_breach_where_the_window_alone_cannot() -> None:
     own, pool = drifted(0.3, statistic=20.0), drifted(0.27, n=10_000, statistic=300.0)
 
-    found = decide_pooled([(1, own), (8, pool)], PSI, ALPHA)
+    found = decide_pooled(Look(1, own), [Look(8, pool)], PSI, ALPHA)
 
     assert found.state is State.BREACH
     assert found.reason.startswith("over the last 8 windows: psi of AGEP 0.27")
-    assert decide_pooled([(1, own)], PSI, ALPHA).state is State.WARN
+    assert decide_pooled(Look(1, own), [], PSI, ALPHA).state is State.WARN
 
 
 def test_the_level_shares_the_alarm_budget_among_the_series() -> None:

@@ -178,6 +178,8 @@ def upgrade() -> None:
         sa.Column("breach", sa.Float(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("scale", sa.Integer(), nullable=False, server_default="1"),
+        sa.Column("calm", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("computed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_measurements")),
     )
@@ -192,6 +194,40 @@ def upgrade() -> None:
         "measurements",
         ["system", "metric", "column", "window_start"],
         unique=False,
+    )
+    op.create_table(
+        "blocks",
+        sa.Column("system", sa.String(length=128), nullable=False),
+        sa.Column("version", sa.String(length=128), nullable=False),
+        sa.Column("reference", sa.String(length=64), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("end", sa.BigInteger(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.Column("profile", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "system", "version", "reference", "start", "end", name=op.f("pk_blocks")
+        ),
+    )
+    op.create_table(
+        "sights",
+        sa.Column("policy", sa.String(length=128), nullable=False),
+        sa.Column("system", sa.String(length=128), nullable=False),
+        sa.Column("version", sa.String(length=128), nullable=False),
+        sa.Column("reference", sa.String(length=64), nullable=False),
+        sa.Column("scale", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("end", sa.BigInteger(), nullable=False),
+        sa.Column("sights", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "policy",
+            "system",
+            "version",
+            "reference",
+            "scale",
+            "start",
+            "end",
+            name=op.f("pk_sights"),
+        ),
     )
     op.create_table(
         "episodes",
