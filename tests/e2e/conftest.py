@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ from watchkeeper.publishing import OverHTTP
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.events.rows import Kind
 
-SYSTEM, VERSION = "loans", "1"
+VERSION = "1"
 SECRET_VARIABLE = "LOANS_SECRET"
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 ROWS_PER_HOUR = 600
@@ -36,7 +38,7 @@ _INSTANT = pa.timestamp("us", "UTC")
 SPECS = """\
 apiVersion: watchkeeper/v1
 kind: AISystem
-metadata: {{name: loans}}
+metadata: {{name: {system}}}
 spec:
   owner: {{team: lending, contact: oncall@example.org}}
   purpose: Says which loans will be paid back
@@ -51,9 +53,9 @@ spec: {{type: webhook, url: "{hook}", secret_env: LOANS_SECRET}}
 ---
 apiVersion: watchkeeper/v1
 kind: OversightPolicy
-metadata: {{name: loans}}
+metadata: {{name: {system}}}
 spec:
-  systems: [loans]
+  systems: [{system}]
   window: {{size: 1h, lateness: 5m}}
   alarm_budget: 100
   rules:
@@ -63,13 +65,13 @@ spec:
 """
 
 
-def rows(hours: range, *, drifted: bool = False) -> pa.RecordBatch:
+def rows(system: str, hours: range, *, drifted: bool = False) -> pa.RecordBatch:
     """The predictions of some hours, 600 in each; the same whenever they are made."""
-    parts = [_one_hour(hour, drifted=drifted) for hour in hours]
+    parts = [_one_hour(system, hour, drifted=drifted) for hour in hours]
     return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
 
 
-def _one_hour(hour: int, *, drifted: bool) -> pa.RecordBatch:
+def _one_hour(system: str, hour: int, *, drifted: bool) -> pa.RecordBatch:
     rng = np.random.default_rng([hour + 1000, drifted])
     n = ROWS_PER_HOUR
     start = int((BEGIN + timedelta(hours=hour)).timestamp() * 1e6)
@@ -80,7 +82,7 @@ def _one_hour(hour: int, *, drifted: bool) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(
         {
             "id": pa.array([f"{hour}-{i}" for i in range(n)]),
-            "system": pa.array([SYSTEM] * n),
+            "system": pa.array([system] * n),
             "version": pa.array([VERSION] * n),
             "time": pa.array(times).cast(_INSTANT),
             "prediction": pa.array(prediction),
@@ -103,31 +105,34 @@ class World:
         Where predictions go, and where everything else is asked.
     receiver
         Who is on call.
+    system
+        What is watched; a name of its own in each test, because a real log is shared.
     """
 
     ingest: Client
     alerting: Client
     receiver: Receiver
+    system: str
     sent: int = 0
     _pause: threading.Event = field(default_factory=threading.Event)
 
     def declare(self, folder: Path) -> None:
         """Apply the system, its policy and its channel, and put a reference in force."""
         path = folder / "loans.yaml"
-        path.write_text(SPECS.format(hook=self.receiver.url))
+        path.write_text(SPECS.format(hook=self.receiver.url, system=self.system))
         apply_files(self.alerting, (path,))
-        upload(self.alerting, rows(range(-20, 0)), SYSTEM, VERSION)
+        upload(self.alerting, rows(self.system, range(-20, 0)), self.system, VERSION)
 
     def stream(self, hours: range, *, drifted: bool = False) -> None:
         """Publish the predictions of some hours, and return once all is acknowledged."""
-        batch = rows(hours, drifted=drifted)
+        batch = rows(self.system, hours, drifted=drifted)
         answer = OverHTTP(self.ingest).send(batch.drop_columns(["label"]), Kind.PREDICTIONS)
         assert (answer.accepted, answer.rejected) == (batch.num_rows, 0)
         self.sent += batch.num_rows
 
     def label(self, hours: range, *, drifted: bool = False) -> None:
         """Publish the labels of some hours, a day later."""
-        batch = rows(hours, drifted=drifted)
+        batch = rows(self.system, hours, drifted=drifted)
         later = pa.array(batch.column("time").cast(pa.int64()).to_numpy() + 86_400_000_000)
         labels = batch.select(["id", "system", "label"]).append_column("time", later.cast(_INSTANT))
         assert OverHTTP(self.ingest).send(labels, Kind.LABELS).accepted == batch.num_rows
@@ -144,7 +149,7 @@ class World:
 
     def values(self, metric: str, column: str = "") -> dict[int, dict[str, Any]]:
         """The newest measurement of each window, by its hour."""
-        query = {"system": SYSTEM, "metric": metric} | ({"column": column} if column else {})
+        query = {"system": self.system, "metric": metric} | ({"column": column} if column else {})
         found = self.alerting.get("/v1/measurements", **query)["measurements"]
         return {_hour(one["window"]["start"]): one for one in found}
 
@@ -185,14 +190,20 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def make_world(receiver: Receiver) -> Iterator[Callable[..., World]]:
+def system() -> str:
+    """The system that this test watches."""
+    return f"loans-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def make_world(receiver: Receiver, system: str) -> Iterator[Callable[..., World]]:
     """Open the world around a Watchkeeper that serves at some address."""
     with ExitStack() as stack:
 
         def make(token: str, alerting: str, ingest: str | None = None) -> World:
             asked = stack.enter_context(Client(alerting, token))
             taking = stack.enter_context(Client(ingest or alerting, token))
-            return World(taking, asked, receiver)
+            return World(taking, asked, receiver, system)
 
         yield make
 
@@ -279,6 +290,6 @@ def launch(tmp_path: Path) -> Iterator[Launcher]:
 
 
 @pytest.fixture
-def hours() -> Callable[..., pa.RecordBatch]:
+def hours(system: str) -> Callable[..., pa.RecordBatch]:
     """The traffic as `World.stream` sends it, for tests that write it into files."""
-    return rows
+    return functools.partial(rows, system)

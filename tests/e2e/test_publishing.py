@@ -15,7 +15,10 @@ import pytest
 from watchkeeper_shared.testing.servers.postgres_server import fresh_database
 
 MakeWorld = Callable[..., Any]
-OF = ("--system", "loans", "--version", "1")
+
+
+def of(world: Any) -> tuple[str, ...]:
+    return ("--system", world.system, "--version", "1")
 
 
 @pytest.fixture
@@ -44,11 +47,11 @@ def test_files_are_published_and_the_same_again_changes_nothing(
     env = {"WATCHKEEPER_URL": up.url, "WATCHKEEPER_TOKEN": token}
     world = make_world(token, up.url)
     world.declare(tmp_path)
-    words = ("publish", *OF, "--labels", files["labels.csv"], "--map", "prediction=yhat")
+    words = ("publish", *of(world), "--labels", files["labels.csv"], "--map", "prediction=yhat")
 
     first = launch.run(*words, "--batch-rows", 500, files["rows.parquet"], env=env)
     second = launch.run(*words, files["rows.parquet"], env=env)
-    partly = launch.run("publish", *OF, files["bad.ndjson"], env=env)
+    partly = launch.run("publish", *of(world), files["bad.ndjson"], env=env)
 
     said = [
         "rows.parquet: 1,200 accepted, 0 duplicates, 0 rejected",
@@ -83,7 +86,7 @@ def test_files_go_straight_onto_a_real_kafka(
         world = make_world(made.split()[-1], alerting.url)
         world.declare(tmp_path)
 
-        words = ("publish", *OF, "--transport", "kafka", "--map", "prediction=yhat")
+        words = ("publish", *of(world), "--transport", "kafka", "--map", "prediction=yhat")
         said = launch.run(*words, files["rows.parquet"], env=env)
 
         assert said == "rows.parquet: 1,200 accepted, 0 duplicates, 0 rejected\n"
