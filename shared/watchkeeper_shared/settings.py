@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints
 
@@ -150,6 +151,9 @@ class LogSettings:
         Whom to trust, our certificate, its key and the key's password.
     kafka_client
         Which library speaks Kafka; `confluent` is an extra.
+    kafka_session_timeout
+        How long a reader may be silent before the group gives its partitions to others; the
+        brokers bound it (`group.min.session.timeout.ms`, 6 s where nobody changed it).
     """
 
     kafka_bootstrap: str | None = None
@@ -171,6 +175,7 @@ class LogSettings:
     kafka_ssl_keyfile: Path | None = None
     kafka_ssl_password: str | None = secret(None)
     kafka_client: Literal["kafka-python", "confluent"] = "kafka-python"
+    kafka_session_timeout: timedelta = timedelta(seconds=15)
 
     def __post_init__(self) -> None:
         """Refuse what would fail later, far from here."""

@@ -55,6 +55,7 @@ def run(
         clock,
         settings.kafka_security,
         settings.kafka_client,
+        settings.kafka_session_timeout,
     )
     health, metrics = Health(clock), pages.process_registry()
     health.check("database", database.ping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from watchkeeper_shared.errors import ConfigError, WatchkeeperError
@@ -11,6 +12,9 @@ from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
 
 KafkaClient: TypeAlias = Literal["kafka-python", "confluent"]
+
+SESSION = timedelta(seconds=15)
+"""How long a reader may be silent before others get its partitions, unless set."""
 
 Told: TypeAlias = Callable[[frozenset[TopicPartition]], None]
 """Hears of partitions that were given or taken, perhaps on another thread."""
@@ -102,7 +106,7 @@ class Clients:
     """
 
     producer: Callable[[Access], Producer]
-    consumer: Callable[[Access, str], Consumer]
+    consumer: Callable[[Access, str, timedelta], Consumer]
     admin: Callable[[Access], Admin]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -22,7 +23,7 @@ from watchkeeper_shared.eventlog.confluent_settings import CONSUMER, PRODUCER, c
 from watchkeeper_shared.eventlog.instants import instant
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
 from watchkeeper_shared.eventlog.kafka_handshake import knock
-from watchkeeper_shared.eventlog.kafka_settings import REQUEST_MS
+from watchkeeper_shared.eventlog.kafka_settings import REQUEST_MS, silence
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
 
 Code = confluent.KafkaError
@@ -148,10 +149,11 @@ class Producer:
 class Consumer:
     """A client that reads as one member of a group; its callbacks come out of `poll`."""
 
-    def __init__(self, access: Access, group: str) -> None:
+    def __init__(self, access: Access, group: str, session: timedelta) -> None:
         self._bootstrap = access.bootstrap
         self._refusals: list[Any] = []
-        settings = CONSUMER | {"group.id": group}
+        quiet = {name.replace("_", "."): ms for name, ms in silence(session).items()}
+        settings = CONSUMER | quiet | {"group.id": group}
         self._client = built(confluent.Consumer, access, settings, self._note)
         self._next: dict[TopicPartition, int] = {}
         self._flowing: set[TopicPartition] = set()

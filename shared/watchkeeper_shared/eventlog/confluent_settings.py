@@ -44,8 +44,6 @@ CONSUMER = {
     "max.partition.fetch.bytes": other.CONSUMER["max_partition_fetch_bytes"],
     "fetch.max.bytes": other.CONSUMER["fetch_max_bytes"],
     "queued.max.messages.kbytes": 16 << 10,
-    "session.timeout.ms": other.CONSUMER["session_timeout_ms"],
-    "heartbeat.interval.ms": other.CONSUMER["heartbeat_interval_ms"],
     "max.poll.interval.ms": other.CONSUMER["max_poll_interval_ms"],
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import kafka
@@ -21,7 +22,7 @@ from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.instants import instant
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
 from watchkeeper_shared.eventlog.kafka_network import built
-from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS
+from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS, silence
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
 
 
@@ -125,9 +126,10 @@ class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
 class Consumer:
     """A client that reads as one member of a group."""
 
-    def __init__(self, access: Access, group: str) -> None:
+    def __init__(self, access: Access, group: str, session: timedelta) -> None:
         self._bootstrap = access.bootstrap
-        self._client = built(kafka.KafkaConsumer, access, **CONSUMER, group_id=group)
+        settings = CONSUMER | silence(session)
+        self._client = built(kafka.KafkaConsumer, access, **settings, group_id=group)
 
     def subscribe(
         self,

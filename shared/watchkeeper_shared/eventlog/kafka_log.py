@@ -10,7 +10,7 @@ from typing import TypeVar
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable
 from watchkeeper_shared.eventlog.access import access
-from watchkeeper_shared.eventlog.clients import Admin, KafkaClient, load
+from watchkeeper_shared.eventlog.clients import SESSION, Admin, KafkaClient, load
 from watchkeeper_shared.eventlog.kafka_reader import KafkaReader
 from watchkeeper_shared.eventlog.kafka_writer import KafkaWriter
 from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
@@ -31,6 +31,8 @@ class KafkaLog:
         How to speak with the brokers and who we are, as `LogSettings.kafka_security` has it.
     client
         Which library speaks Kafka.
+    session
+        How long a reader may be silent before others get its partitions.
     patience
         How long a message may take to become durable.
     budget
@@ -42,13 +44,14 @@ class KafkaLog:
         A package is missing, or a file of certificates cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument per thing that can be set
         self,
         bootstrap: str,
         clock: Clock,
         *,
         security: Mapping[str, str] | None = None,
         client: KafkaClient = "kafka-python",
+        session: timedelta = SESSION,
         patience: timedelta = timedelta(seconds=30),
         budget: int = 256 << 20,
     ) -> None:
@@ -56,6 +59,7 @@ class KafkaLog:
         self._access = access(bootstrap, security or {}, clock)
         self._bootstrap = bootstrap
         self._clock = clock
+        self._session = session
         self._patience = patience
         self._budget = budget
         self._lock = Lock()
@@ -75,7 +79,7 @@ class KafkaLog:
 
     def reader(self, group: str, topics: Sequence[str]) -> KafkaReader:
         """Join `group` and read `topics`."""
-        consumer = self._clients.consumer(self._access, group)
+        consumer = self._clients.consumer(self._access, group, self._session)
         reader = KafkaReader(consumer, topics, self._clock, self.topic_id)
         self._remember(reader)
         return reader

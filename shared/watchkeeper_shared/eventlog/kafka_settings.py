@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from watchkeeper_shared.eventlog.access import Access
@@ -23,8 +24,6 @@ CONSUMER = {
     "fetch_max_wait_ms": 200,
     "max_partition_fetch_bytes": 4 << 20,
     "fetch_max_bytes": 32 << 20,
-    "session_timeout_ms": 15_000,
-    "heartbeat_interval_ms": 3_000,
     "max_poll_interval_ms": 120_000,
 }
 
@@ -39,6 +38,12 @@ PRODUCER = {
     "max_block_ms": METADATA_BLOCK_MS,
     "max_request_size": MAX_REQUEST_BYTES,  # checked before compression
 }
+
+
+def silence(session: timedelta) -> dict[str, int]:
+    """Return how long a reader may be silent, and how often it is heard until then."""
+    whole = session // timedelta(milliseconds=1)
+    return {"session_timeout_ms": whole, "heartbeat_interval_ms": whole // 5}
 
 
 def common(access: Access) -> dict[str, Any]:

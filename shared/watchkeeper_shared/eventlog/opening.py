@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import ConfigError
-from watchkeeper_shared.eventlog.clients import KafkaClient
+from watchkeeper_shared.eventlog.clients import SESSION, KafkaClient
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.port import EventLog
 from watchkeeper_shared.topics import TOPICS
@@ -19,6 +20,7 @@ def open_log(
     clock: Clock,
     security: Mapping[str, str] | None = None,
     client: KafkaClient = "kafka-python",
+    session: timedelta = SESSION,
 ) -> EventLog:
     """Open the event log that the settings name.
 
@@ -30,7 +32,7 @@ def open_log(
         The file of the embedded log; used when there is no Kafka.
     clock
         For deadlines and record times.
-    security, client
+    security, client, session
         As for `KafkaLog`.
 
     Raises
@@ -44,7 +46,7 @@ def open_log(
         # Imported here: whoever runs without Kafka does not wait for its client to load.
         from watchkeeper_shared.eventlog.kafka_log import KafkaLog  # noqa: PLC0415
 
-        return KafkaLog(kafka_bootstrap, clock, security=security, client=client)
+        return KafkaLog(kafka_bootstrap, clock, security=security, client=client, session=session)
     if path is None:
         raise ConfigError(
             "no event log: set WATCHKEEPER_KAFKA_BOOTSTRAP, or a folder for the embedded log"
