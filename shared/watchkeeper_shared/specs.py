@@ -40,6 +40,10 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+MOST_CROSSED_ATTRIBUTES = 3
+"""The most attributes that one intersection joins, as in `SEX&RAC1P&AGE`."""
+
+
 class Tier(StrEnum):
     """How much harm a wrong decision can do; left out counts as high."""
 
@@ -83,7 +87,7 @@ class Owner(_Spec, frozen=True):
 
 
 class Group(_Spec, frozen=True):
-    """A protected attribute; `reference` is the group that others are compared with."""
+    """A protected attribute, or an intersection of some; others are compared with `reference`."""
 
     reference: str
 
@@ -106,6 +110,32 @@ class AISystem(_Spec, frozen=True):
     groups: dict[str, Group] = {}
     versions: dict[str, VersionSpec] = {}
     runbook: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an intersection that cannot be made of the declared attributes."""
+        for name, group in self.groups.items():
+            parts = name.split("&")
+            if len(parts) == 1:
+                continue
+            missing = [part for part in parts if part not in self.groups]
+            if missing or not len(set(parts)) == len(parts) <= MOST_CROSSED_ATTRIBUTES:
+                msg = (
+                    f"groups: the intersection {name!r} joins two or three different attributes "
+                    f"that are declared themselves; not declared: {', '.join(missing) or 'none'}"
+                )
+                raise ValueError(msg)
+            if len(group.reference.split("&")) != len(parts):
+                msg = (
+                    f"groups: the reference of {name!r} names one group of each attribute, such "
+                    f"as {'&'.join(self.groups[part].reference for part in parts)!r}; "
+                    f"got {group.reference!r}"
+                )
+                raise ValueError(msg)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that predictions carry: `groups` without the intersections."""
+        return tuple(name for name in self.groups if "&" not in name)
 
     def features_of(self, version: str) -> dict[str, FeatureKind]:
         """Return the features that `version` has, by name."""

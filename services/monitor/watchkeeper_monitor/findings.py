@@ -109,10 +109,11 @@ def _estimate(test: Estimate, limit: float, below: bool, dispersion: float) -> F
     error = test.error * dispersion**0.5
     # What binning may hide counts against a breach.
     worst = test.value + test.bound if below else test.value - test.bound
-    probability = intervals.normal_beyond(worst, error, limit, below=below)
-    return Finding(
-        probability, f"normal test with standard error {error:.3g} (p {probability:.2g})"
-    )
+    one_sided = intervals.normal_beyond(worst, error, limit, below=below)
+    probability = min(1.0, one_sided * test.looks)
+    choice = f" allowing for {test.looks} comparisons" if test.looks > 1 else ""
+    words = f"normal test with standard error {error:.3g} (p {probability:.2g}{choice})"
+    return Finding(probability, words)
 
 
 def _thinned(rate: Rate, dispersion: float) -> tuple[int, int]:

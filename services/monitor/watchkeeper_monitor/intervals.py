@@ -49,11 +49,14 @@ def newcombe(a: tuple[int, int], b: tuple[int, int]) -> Interval:
     >>> [round(end, 4) for end in newcombe((56, 70), (48, 80))]
     [0.0524, 0.3339]
     """
-    (low_a, high_a), (low_b, high_b) = wilson(*a), wilson(*b)
-    rate_a, rate_b = a[0] / a[1], b[0] / b[1]
+    return newcombe_of(a[0] / a[1], wilson(*a), b[0] / b[1], wilson(*b))
+
+
+def newcombe_of(rate_a: float, of_a: Interval, rate_b: float, of_b: Interval) -> Interval:
+    """Return the interval of a difference from two rates and their Wilson intervals."""
     gap = rate_a - rate_b
-    low = gap - math.hypot(rate_a - low_a, high_b - rate_b)
-    high = gap + math.hypot(high_a - rate_a, rate_b - low_b)
+    low = gap - math.hypot(rate_a - of_a[0], of_b[1] - rate_b)
+    high = gap + math.hypot(of_a[1] - rate_a, rate_b - of_b[0])
     return max(-1.0, low), min(1.0, high)
 
 

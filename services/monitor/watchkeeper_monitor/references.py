@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from watchkeeper_monitor.columns import encode, groups_of, prediction_of
+from watchkeeper_monitor.columns import class_scores_of, encode, groups_of, prediction_of
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.sampling import bottom
@@ -69,6 +70,7 @@ class Reference:
             There is no row, or there are more than 5 million.
         """
         table = _table(batches, f"reference of {system} version {version}")
+        _check_scores(table, f"reference of {system} version {version}")
         grid = Grid.build(table, spec, version)
         profile = Profile.empty(grid)
         for batch in table.to_batches(max_chunksize=_CHUNK):
@@ -131,7 +133,25 @@ def labelled_of(batch: pa.RecordBatch, grid: Grid) -> Labelled:
         label=prediction_of(batch, grid, "label"),
         score=encode(batch, grid).score,
         groups=groups_of(batch, grid),
+        class_scores=class_scores_of(batch, grid) if grid.positive < 0 else None,
     )
+
+
+def _check_scores(table: Any, what: str) -> None:
+    """Refuse scores that are no probabilities: every limit would be set on nonsense."""
+    if "score" not in table.schema.names:
+        return
+    column = table.column("score")
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        return
+    wrong = pc.or_(pc.less(column, 0), pc.greater(column, 1))
+    first = pc.index(wrong, True).as_py()
+    if first >= 0:
+        raise InvalidObject(
+            f"{what}: {pc.sum(wrong).as_py():,} scores are outside 0 to 1, the first is "
+            f"{column[first].as_py():g} in row {first + 1}; send the probability of the positive "
+            "class, or leave the column `score` out"
+        )
 
 
 def _table(batches: Iterable[pa.RecordBatch], what: str) -> Any:

@@ -198,7 +198,7 @@ class _Check:
     def _wanted(self) -> dict[str, Cells]:
         """Return the columns of the checked batch and what their cells must be."""
         wanted = {name: found for name in self._columns if (found := self._cells(name)) is not None}
-        for attribute in self._spec.groups if self._kind is Kind.PREDICTIONS else ():
+        for attribute in self._spec.attributes if self._kind is Kind.PREDICTIONS else ():
             wanted.setdefault(f"groups.{attribute}", Cells(text=True, longest=MAX_NAME))
         if self._kind is Kind.PREDICTIONS:
             for feature, kind in self._features().items():
@@ -249,7 +249,7 @@ class _Check:
         """Tell whether a column means something here. Features are added by `_wanted`."""
         prefix, dot, rest = name.partition(".")
         if prefix == "groups":
-            return rest in self._spec.groups
+            return rest in self._spec.attributes
         if prefix == "explanation":
             return rest in self._explained
         return prefix != "features" and (not dot or len(rest) <= MAX_NAME)

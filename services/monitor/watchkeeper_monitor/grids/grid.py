@@ -14,6 +14,13 @@ import pyarrow as pa
 from watchkeeper_monitor.calibration import Calibrator
 from watchkeeper_monitor.grids.axes import Axis, Floats, as_floats
 from watchkeeper_monitor.grids.categories import MOST_GROUPS, Categories
+from watchkeeper_monitor.grids.crossings import (
+    MOST_CROSSED,
+    Crossing,
+    crossings_of,
+    joined,
+    parts_of,
+)
 from watchkeeper_monitor.grids.texts import flat, positions, texts
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.specs import AISystem, FeatureKind, Task
@@ -74,6 +81,17 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         """Which axis holds the score."""
         return [axis.field for axis in self.axes].index("score")
 
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features: numeric ones first, then categorical ones."""
+        numeric = (axis.name for axis in self.axes if axis.field.startswith("features."))
+        return (*numeric, *(column.name for column in self.categories))
+
+    @cached_property
+    def crossings(self) -> tuple[Crossing, ...]:
+        """How the groups of declared intersections follow from those of their attributes."""
+        return crossings_of(self.attributes)
+
     @property
     def regression(self) -> bool:
         """Predictions and labels are numbers."""
@@ -128,12 +146,7 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
                 for name, kind in features.items()
                 if kind is FeatureKind.CATEGORICAL
             ),
-            attributes=tuple(
-                Categories.build(
-                    name, f"groups.{name}", _column(batch, f"groups.{name}"), MOST_GROUPS
-                )
-                for name in spec.groups
-            ),
+            attributes=tuple(_attribute(batch, name) for name in spec.groups),
             classes=classes,
             positive=_positive(classes, spec),
             calibrator=calibrator,
@@ -184,6 +197,15 @@ def _column(batch: pa.RecordBatch | pa.Table, field: str) -> Any:
     if field not in batch.schema.names:
         return pa.nulls(batch.num_rows)
     return flat(batch.column(field))
+
+
+def _attribute(batch: pa.RecordBatch | pa.Table, name: str) -> Categories:
+    """Fix the groups of an attribute, or of an intersection of several."""
+    parts = parts_of(name)
+    columns = [_column(batch, f"groups.{part}") for part in parts]
+    if len(parts) == 1:
+        return Categories.build(name, f"groups.{name}", columns[0], MOST_GROUPS)
+    return Categories.build(name, f"groups.{name}", joined(columns), MOST_CROSSED)
 
 
 def _numbers(batch: pa.RecordBatch | pa.Table, field: str) -> Floats:

@@ -10,37 +10,119 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.intervals import Z
-from watchkeeper_monitor.metrics.shares import share
+from watchkeeper_monitor.metrics.confusion import estimated, kappa
+from watchkeeper_monitor.metrics.shares import of_f1, share
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 
 Floats = npt.NDArray[np.float64]
 
-_MACRO = ("precision", "recall", "f1")
+Ints = npt.NDArray[np.int64]
+
+WHOLE = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "weighted_precision",
+    "recall",
+    "weighted_recall",
+    "f1",
+    "weighted_f1",
+    "kappa",
+)
+OF_CLASS = ("class_precision", "class_recall", "class_f1")
+MOST_CONFUSED = 8
+"""With more classes the confusion matrix is no list that anybody reads."""
 
 
 def measure(grid: Grid, window: Profile) -> Iterator[Value]:
-    """Yield accuracy and macro precision, recall and F1.
+    """Yield accuracy, means over classes, and each class by itself.
 
     Macro means go over every class that is in a label or a prediction, and a class that was
-    never predicted has precision 0, as in scikit-learn.
+    never predicted has precision 0, as in scikit-learn. Classes that the reference never held
+    count together as one.
     """
     n, confusion = window.labelled, window.section("confusion")
     if not n or not grid.classes:
         why = "classes are not known before there is a reference" if n else "no labels yet"
-        yield from (nothing(metric, "", why, n=n) for metric in ("accuracy", *_MACRO))
+        yield from (nothing(metric, "", why, n=n) for metric in WHOLE)
+        yield from _no_classes(grid, why, n)
         return
     right = np.diagonal(confusion).copy()
     right[-1] = 0  # two classes that the grid does not know are not known to be the same
     yield share("accuracy", "", int(right.sum()), n)
     actual, called = confusion.sum(axis=1), confusion.sum(axis=0)
+    yield _balanced(right, actual, n)
     seen = (actual + called) > 0
     for metric, base in (("precision", called), ("recall", actual), ("f1", actual + called)):
         twice = 2 if metric == "f1" else 1
-        yield _macro(metric, twice * right[seen].astype(np.float64), base[seen], n, twice)
+        hits = twice * right.astype(np.float64)
+        yield _mean(metric, hits[seen], base[seen], n, twice)
+        yield _weighted(metric, hits, base, actual, twice)
+    known = confusion.copy()
+    known[-1, -1] = 0
+    yield kappa(known)
+    yield from _classes(grid, right.tolist(), actual.tolist(), called.tolist(), n)
+    yield from _confusion(grid, confusion)
 
 
-def _macro(metric: str, hits: Floats, base: npt.NDArray[np.int64], n: int, twice: int) -> Value:
+def _no_classes(grid: Grid, why: str, n: int) -> Iterator[Value]:
+    for name in grid.classes:
+        yield from (nothing(metric, name, why, n=n) for metric in OF_CLASS)
+
+
+def _balanced(right: Ints, actual: Ints, n: int) -> Value:
+    """Return mean recall of the classes that labels hold."""
+    held = actual > 0
+    recall = right[held] / actual[held]
+    error = math.sqrt(float((recall * (1 - recall) / actual[held]).sum())) / len(recall)
+    return estimated("balanced_accuracy", Estimate(float(recall.mean()), error), n)
+
+
+def _weighted(metric: str, hits: Floats, base: Ints, actual: Ints, twice: int) -> Value:
+    """Return the mean over classes, weighted by their labels."""
+    n = int(actual.sum())
+    weight = actual / n
+    rates = np.divide(hits, base, out=np.zeros_like(hits), where=base > 0)
+    spread = np.divide(twice * rates * (1 - rates), base, out=np.zeros_like(hits), where=base > 0)
+    error = math.sqrt(float((weight**2 * spread).sum()))
+    return estimated(f"weighted_{metric}", Estimate(float((weight * rates).sum()), error), n)
+
+
+def _classes(
+    grid: Grid, right: list[int], actual: list[int], called: list[int], n: int
+) -> Iterator[Value]:
+    for name, hits, labels, calls in zip(grid.classes, right, actual, called, strict=False):
+        wrong = labels + calls - 2 * hits
+        why = "no label is of this class"
+        if calls:
+            yield share("class_precision", name, hits, calls)
+        else:
+            yield nothing("class_precision", name, "nothing was predicted as this class", n=n)
+        if labels:
+            yield share("class_recall", name, hits, labels)
+        else:
+            yield nothing("class_recall", name, why, n=n)
+        if hits + wrong:
+            yield of_f1("class_f1", name, hits, wrong)
+        else:
+            yield nothing("class_f1", name, f"{why}, and nothing was predicted as it", n=n)
+
+
+def _confusion(grid: Grid, confusion: Ints) -> Iterator[Value]:
+    """Yield what labels of each class were taken for, for systems of few classes."""
+    if len(grid.classes) > MOST_CONFUSED:
+        return
+    for row, label in enumerate(grid.classes):
+        labels = int(confusion[row].sum())
+        for column, called in enumerate(grid.classes):
+            count, segment = int(confusion[row, column]), f"prediction={called}"
+            yield share(
+                "confusion_share", label, count, labels, segment=segment, empty="no such label"
+            )
+
+
+def _mean(metric: str, hits: Floats, base: npt.NDArray[np.int64], n: int, twice: int) -> Value:
     rates = np.divide(hits, base, out=np.zeros_like(hits), where=base > 0)
     value = float(rates.mean())
     # Classes taken as independent; F1's denominator holds every row of its class twice.

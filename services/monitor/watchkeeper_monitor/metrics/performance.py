@@ -1,34 +1,25 @@
-"""How often the system is right, once labels have come.
-
-References
-----------
-.. [1] J. A. Hanley, B. J. McNeil, Radiology 143, 1982 (ROC AUC as a probability).
-.. [2] E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, Biometrics 44, 1988 (its variance).
-"""
+"""How often the system is right, once labels have come."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import Z, student, wilson
+from watchkeeper_monitor.metrics import ranking
+from watchkeeper_monitor.metrics.calibration import calibrations
+from watchkeeper_monitor.metrics.confusion import Table, balanced_accuracy, estimated, kappa, mcc
+from watchkeeper_monitor.metrics.errors import measure as measure_errors
+from watchkeeper_monitor.metrics.means import of_mean
 from watchkeeper_monitor.metrics.multiclass import measure as measure_classes
-from watchkeeper_monitor.metrics.shares import share
-from watchkeeper_monitor.metrics.values import Estimate, Mean, Rate, Value, nothing
+from watchkeeper_monitor.metrics.shares import of_f1, share
+from watchkeeper_monitor.metrics.values import Mean, Value, nothing
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.profiles.exact import (
-    ERROR,
-    ERROR_FOURTH,
-    ERROR_SQUARE,
-    LOSS,
-    LOSS_SQUARE,
-    UNIT,
-    Quantity,
-)
+from watchkeeper_monitor.profiles.exact import LOSS, LOSS_SQUARE, UNIT, Quantity
 from watchkeeper_shared.specs import Task
 
 Ints = npt.NDArray[np.int64]
@@ -40,25 +31,32 @@ def measure(grid: Grid, window: Profile) -> Iterator[Value]:
     """Yield what the task's labels allow."""
     if grid.task is Task.BINARY:
         yield from _binary(grid, window)
-        yield _roc_auc(window.section("label_scores"))
-        yield _mean(window, "brier", "brier", UNIT, UNIT, bounds=(0.0, 1.0))
-        yield _mean(window, "log_loss", "log_loss", LOSS, LOSS_SQUARE)
+        yield from ranking.measure(grid, window)
+        yield from _losses(window)
+        yield _calibration(window)
     elif grid.task is Task.MULTICLASS:
         yield from measure_classes(grid, window)
+        yield from _losses(window)
     else:
-        yield from _errors(grid, window)
+        yield from measure_errors(grid, window)
 
 
 def _binary(grid: Grid, window: Profile) -> Iterator[Value]:
     """Everything but the positive class is negative."""
-    confusion, at = window.section("confusion"), grid.positive
-    n, hit = window.labelled, int(confusion[at, at])
-    called, actual = int(confusion[:, at].sum()), int(confusion[at, :].sum())
-    wrong = called + actual - 2 * hit
+    table = Table.of(window.section("confusion"), grid.positive)
+    n, wrong = table.n, table.missed + table.false_alarms
     yield share("accuracy", "", n - wrong, n, empty=NO_LABELS)
-    yield _of(n, "precision", hit, called, "nothing was predicted positive")
-    yield _of(n, "recall", hit, actual, "no label is positive")
-    yield _f1(n, hit, wrong)
+    yield balanced_accuracy(table)
+    yield _of(n, "precision", table.hits, table.called, "nothing was predicted positive")
+    yield _of(n, "recall", table.hits, table.positive, "no label is positive")
+    yield _of(n, "specificity", table.rejected, table.negative, "no label is negative")
+    yield _f1(n, table.hits, wrong)
+    yield mcc(table)
+    yield kappa(_two_classes(table))
+
+
+def _two_classes(table: Table) -> Ints:
+    return np.array([[table.hits, table.missed], [table.false_alarms, table.rejected]])
 
 
 def _of(labelled: int, metric: str, successes: int, n: int, why: str) -> Value:
@@ -68,84 +66,36 @@ def _of(labelled: int, metric: str, successes: int, n: int, why: str) -> Value:
 
 
 def _f1(labelled: int, hit: int, wrong: int) -> Value:
-    """F1 is `2p / (1 + p)` of p = TP / (TP + FP + FN), a plain share with a plain interval."""
-    n = hit + wrong
-    if not n:
+    if not hit + wrong:
         why = "neither a prediction nor a label is positive" if labelled else NO_LABELS
         return nothing("f1", "", why, n=labelled)
-    low, high = (2 * end / (1 + end) for end in wilson(hit, n))
-    return Value("f1", "", "", 2 * hit / (n + hit), low, high, n, None, Rate(hit, n, dice=True))
+    return of_f1("f1", "", hit, wrong)
 
 
-def _roc_auc(scores: Ints) -> Value:
-    """Return the area under the ROC curve from score histograms by label.
-
-    Rows of one cell count as ties. If they were ordered, the area could differ by at most
-    half the share of pairs that share a cell; the interval includes that.
-    """
-    negative, positive = scores
-    n, p = int(negative.sum()), int(positive.sum())
-    if not n or not p:
-        seen = n + p
-        why = "all labels are of one class" if seen else "no labels with a score yet"
-        return nothing("roc_auc", "", why, n=seen)
-    beaten = np.cumsum(negative) - negative / 2  # negatives that a positive in this cell beats
-    beating = p - np.cumsum(positive) + positive / 2
-    value = float(np.dot(positive, beaten)) / (n * p)
-    ties = float(np.dot(positive.astype(np.float64), negative)) / (2 * n * p)
-    error = math.sqrt(_spread(beaten / n, positive, p) + _spread(beating / p, negative, n))
-    low, high = max(0.0, value - ties - Z * error), min(1.0, value + ties + Z * error)
-    note = f"binning error at most {ties:.2g}"
-    return Value(
-        "roc_auc", "", "", value, low, high, n + p, None, Estimate(value, error, ties), note
-    )
-
-
-def _spread(placements: npt.NDArray[np.float64], weights: Ints, n: int) -> float:
-    """Return the variance of a mean of placements (DeLong's components)."""
-    if n < 2:  # noqa: PLR2004  one value has no spread
-        return 0.25
-    mean = float(np.dot(placements, weights)) / n
-    return float(np.dot((placements - mean) ** 2, weights)) / (n - 1) / n
+def _losses(window: Profile) -> Iterator[Value]:
+    most = 1.0 if window.grid.positive >= 0 else 2.0
+    yield _mean(window, "brier", UNIT, UNIT, bounds=(0.0, most))
+    yield _mean(window, "log_loss", LOSS, LOSS_SQUARE, bounds=(0.0, math.inf))
 
 
 def _mean(
     window: Profile,
     metric: str,
-    section: str,
     quantity: Quantity,
     square: Quantity,
-    bounds: tuple[float, float] | None = None,
+    bounds: tuple[float, float],
 ) -> Value:
     n = int(window.section("scored_labels")[0])
     if not n:
-        return nothing(metric, "", "no labels with a score yet")
-    total = float(window.sums(section, quantity))
-    squares = float(window.sums(f"{section}_squares", square))
+        return nothing(metric, "", "no labels with a score yet", n=window.labelled)
+    total = float(window.sums(metric, quantity))
+    squares = float(window.sums(f"{metric}_squares", square))
     return of_mean(metric, Mean(total, squares, n, bounds))
 
 
-def of_mean(metric: str, test: Mean) -> Value:
-    """Return a mean, or its square root, with its t interval."""
-    low, high = student(test.mean, test.error, test.n)
-    least, most = test.bounds or (0.0, math.inf)
-    low, high = max(low, least), min(high, most)
-    value = test.mean
-    if test.root:
-        value, low, high = math.sqrt(value), math.sqrt(low), math.sqrt(high)
-    return Value(
-        metric, "", "", value, low, high if math.isfinite(high) else None, test.n, None, test
-    )
-
-
-def _errors(grid: Grid, window: Profile) -> Iterator[Value]:
-    """Yield MAE and RMSE in the prediction's own unit."""
-    n, unit = window.labelled, grid.axes[-1].scale
-    if not n:
-        yield from (nothing(metric, "", NO_LABELS) for metric in ("mae", "rmse"))
-        return
-    absolute = float(window.sums("absolute_errors", ERROR)) * unit
-    squares = float(window.sums("error_squares", ERROR_SQUARE)) * unit**2
-    fourths = float(window.sums("error_fourths", ERROR_FOURTH)) * unit**4
-    yield of_mean("mae", Mean(absolute, squares, n))
-    yield of_mean("rmse", Mean(squares, fourths, n, root=True))
+def _calibration(window: Profile) -> Value:
+    found = calibrations(window)[0]
+    if not found.n:
+        return nothing("ece", "", "no labels with a score yet", n=window.labelled)
+    value = estimated("ece", found.test, found.n)
+    return replace(value, note=found.note)

@@ -1,25 +1,42 @@
-"""Whether the data came as agreed: how many rows, what is missing, what was never seen."""
+"""Whether the data came as agreed: how many rows, how fresh, what is missing or never seen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from watchkeeper_monitor.grids import Axis, Categories, Grid
+import numpy as np
+
+from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics.shares import share
 from watchkeeper_monitor.metrics.values import Census, Value, nothing
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.profiles.layout import layout_of
+
+_ALL_MISSING = "every value is missing"
 
 
-def measure(grid: Grid, window: Profile, reference: Profile | None) -> Iterator[Value]:
-    """Yield volume, label coverage and the shares of bad values of every feature."""
+def measure(
+    grid: Grid, window: Profile, reference: Profile | None, end: datetime | None
+) -> Iterator[Value]:
+    """Yield volume, freshness, duplicates, label coverage and bad values of every column."""
     base = None if reference is None else reference.rows
     yield Value("volume", "", "", float(window.rows), None, None, window.rows, base, Census())
+    yield _freshness(window, end)
+    again = int(window.section("duplicates")[0])
+    yield share("duplicate_share", "", again, window.rows + again)
     yield _coverage(window)
-    for row, axis in enumerate(grid.axes):
-        if axis.field.startswith("features."):
-            yield from _of_axis(row, axis, window)
-    for row, column in enumerate(grid.categories):
-        yield from _of_categories(row, column, window)
+    yield from _of_axes(grid, window, reference)
+    yield from _of_categories(grid, window)
+
+
+def _freshness(window: Profile, end: datetime | None) -> Value:
+    newest = window.newest
+    if newest is None or end is None:
+        why = "no rows" if not window.rows else "no prediction has a time, or the window no end"
+        return nothing("freshness_seconds", "", why, n=window.rows)
+    age = end.timestamp() - newest
+    return Value("freshness_seconds", "", "", age, None, None, window.rows, None, Census())
 
 
 def _coverage(window: Profile) -> Value:
@@ -29,29 +46,38 @@ def _coverage(window: Profile) -> Value:
     return Value("label_coverage", "", "", value, None, None, window.rows, None, Census())
 
 
-def _of_axis(row: int, axis: Axis, window: Profile) -> Iterator[Value]:
-    cells = window.cells(row)
-    present = int(cells.sum())
-    missing, mistyped = (int(window.section(name)[row]) for name in ("nulls", "mistyped"))
-    yield share("missing_share", axis.name, missing, window.rows)
-    yield share("type_error_share", axis.name, mistyped, window.rows)
-    if axis.low is None:
-        why = "no reference range is known"
-        yield nothing("out_of_range_share", axis.name, why, n=present)
-        return
+def _of_axes(grid: Grid, window: Profile, reference: Profile | None) -> Iterator[Value]:
+    at, cells = layout_of(grid), window.section("cells")
+    present = np.add.reduceat(cells, at.cell_starts[:-1]).tolist()
     # The first edge is the reference minimum, the last the next number after its maximum.
-    outside = int(cells[0] + cells[-1])
-    yield share("out_of_range_share", axis.name, outside, present, empty="every value is missing")
+    outside = (cells[at.cell_starts[:-1]] + cells[at.cell_starts[1:] - 1]).tolist()
+    missing, mistyped = (window.section(name).tolist() for name in ("nulls", "mistyped"))
+    for row, axis in enumerate(grid.axes):
+        if row == grid.score:
+            sent = present[row] or mistyped[row]
+            if sent or (reference is not None and reference.cells(row).any()):
+                yield share("missing_share", "score", missing[row], window.rows)
+                yield share("type_error_share", "score", mistyped[row], window.rows)
+        elif axis.field.startswith("features."):
+            yield share("missing_share", axis.name, missing[row], window.rows)
+            yield share("type_error_share", axis.name, mistyped[row], window.rows)
+            if axis.low is None:
+                why = "no reference range is known"
+                yield nothing("out_of_range_share", axis.name, why, n=present[row])
+            else:
+                metric, bad = "out_of_range_share", outside[row]
+                yield share(metric, axis.name, bad, present[row], empty=_ALL_MISSING)
 
 
-def _of_categories(row: int, column: Categories, window: Profile) -> Iterator[Value]:
-    counts = window.categories(row)
-    missing = int(counts[column.null])
-    present = int(counts.sum()) - missing
-    yield share("missing_share", column.name, missing, window.rows)
-    if column.open:
-        why = "the reference does not say which values exist"
-        yield nothing("unseen_share", column.name, why, n=present)
-        return
-    unseen = int(counts[column.unseen])
-    yield share("unseen_share", column.name, unseen, present, empty="every value is missing")
+def _of_categories(grid: Grid, window: Profile) -> Iterator[Value]:
+    starts, counts = layout_of(grid).category_starts.tolist(), window.section("categories")
+    for row, column in enumerate(grid.categories):
+        missing = int(counts[starts[row] + column.null])
+        present = window.rows - missing
+        yield share("missing_share", column.name, missing, window.rows)
+        if column.open:
+            why = "the reference does not say which values exist"
+            yield nothing("unseen_share", column.name, why, n=present)
+            continue
+        unseen = int(counts[starts[row] + column.unseen])
+        yield share("unseen_share", column.name, unseen, present, empty=_ALL_MISSING)

@@ -15,3 +15,11 @@ def share(
     low, high = wilson(successes, n)
     test = Rate(successes, n)
     return Value(metric, column, segment, successes / n, low, high, n, None, test)
+
+
+def of_f1(metric: str, column: str, hits: int, wrong: int) -> Value:
+    """F1 is `2p / (1 + p)` of p = TP / (TP + FP + FN), a plain share with a plain interval."""
+    n = hits + wrong
+    low, high = (2 * end / (1 + end) for end in wilson(hits, n))
+    test = Rate(hits, n, dice=True)
+    return Value(metric, column, "", 2 * hits / (n + hits), low, high, n, None, test)

@@ -100,11 +100,14 @@ class Estimate:
         The estimate and its standard error.
     bound
         How far binning alone can be off.
+    looks
+        Among how many comparisons this one was chosen; the evidence must pay for the choice.
     """
 
     value: float
     error: float
     bound: float = 0.0
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)

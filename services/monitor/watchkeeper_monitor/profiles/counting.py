@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids import Axis, Grid
-from watchkeeper_monitor.profiles.exact import EXCESS, MILLISECONDS, MOMENT, SQUARE
+from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE, EXCESS, MOMENT, SQUARE
 from watchkeeper_monitor.profiles.layout import Layout
 
 Floats = npt.NDArray[np.float64]
@@ -98,11 +98,16 @@ def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
         groups = at.view(into, "group_predictions")
         places = (columns.groups + at.group_starts[:-1, None]) * classes.size + predicted
         groups += np.bincount(places.ravel(), minlength=groups.size).reshape(groups.shape)
+    if grid.regression and len(grid.attributes):
+        _add_answers(into, columns, at)
 
 
-def add_latency(into: Ints, latency: Floats, at: Layout) -> None:
-    """Add latencies, where any were sent."""
-    sent = int(np.count_nonzero(~np.isnan(latency)))
-    if sent:
-        at.view(into, "latency_rows")[0] += sent
-        at.view(into, "latency_sum")[:] += MILLISECONDS.sums(latency)
+def _add_answers(into: Ints, columns: Columns, at: Layout) -> None:
+    """Add predictions, as distances from the reference mean in reference sd, by group."""
+    with np.errstate(over="ignore"):
+        z = (columns.numeric[-1] - at.means[-1]) / at.scales[-1]
+    z = np.clip(z, -MOMENT.limit, MOMENT.limit)
+    places = columns.groups + at.group_starts[:-1, None]
+    size = int(at.group_starts[-1])
+    at.view(into, "group_answers")[:] += ERROR.sums_by(z, places, size)
+    at.view(into, "group_answer_squares")[:] += ERROR_SQUARE.sums_by(z * z, places, size)

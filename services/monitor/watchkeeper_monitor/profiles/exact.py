@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 LIMB = 31
 _MASK = (1 << LIMB) - 1
+_BLOCK = 1 << 21
 MOST_ROWS = 1 << 31
 
 
@@ -55,11 +56,7 @@ class Quantity:
 
     def sums(self, values: Floats) -> Ints:
         """Return the limbs `[..., 2]` of the sums over the last axis; NaN adds nothing."""
-        held = np.maximum(values, -self.limit)
-        np.minimum(held, self.limit, out=held)
-        held[np.isnan(held)] = 0.0
-        held *= 2.0**self.bits
-        whole = np.rint(held, out=held).astype(np.int64)
+        whole = self._whole(values)
         if values.shape[-1] << (self.bits + self.limit_bits) < 1 << 63:  # the sum fits one limb
             total = whole.sum(axis=-1, dtype=np.int64)
             return np.stack([total >> LIMB, total & _MASK], axis=-1)
@@ -67,11 +64,36 @@ class Quantity:
         high = (whole >> LIMB).sum(axis=-1, dtype=np.int64)
         return np.stack([high, low], axis=-1)
 
+    def sums_by(self, values: Floats, places: Ints, size: int) -> Ints:
+        """Return the limbs `[size, 2]` of the sums of `values` `[n]` at `places` `[k, n]`.
+
+        Half a row at a time, because 2**21 halves of 31 bits add up in a float64 exactly.
+        """
+        whole = self._whole(values)
+        limbs = np.zeros((size, 2), dtype=np.int64)
+        for start in range(0, values.size, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            flat = places[:, part].ravel()
+            for limb, halves in enumerate((whole[part] >> LIMB, whole[part] & _MASK)):
+                weights = np.broadcast_to(halves, places[:, part].shape).ravel()
+                limbs[:, limb] += np.bincount(flat, weights, size).astype(np.int64)
+        return limbs
+
+    def _whole(self, values: Floats) -> Ints:
+        held = np.maximum(values, -self.limit)
+        np.minimum(held, self.limit, out=held)
+        held[np.isnan(held)] = 0.0
+        held *= 2.0**self.bits
+        return np.rint(held, out=held).astype(np.int64)
+
     def total(self, limbs: Ints) -> Floats:
-        """Return sums as numbers, rounded once; `limbs` is `[..., 2]`."""
-        carried = carry(limbs)
-        exact = carried[..., 0].astype(object) * (1 << LIMB) + carried[..., 1].astype(object)
-        return np.asarray(np.asarray(exact / 2**self.bits, dtype=np.float64))
+        """Return sums as numbers, rounded once; `limbs` is `[..., 2]`.
+
+        Both limbs are floats without rounding (the high one up to 2**53), so that only their
+        addition rounds.
+        """
+        high, low = np.moveaxis(carry(limbs).astype(np.float64), -1, 0)
+        return np.asarray(np.ldexp(high, LIMB - self.bits) + np.ldexp(low, -self.bits))
 
 
 def carry(limbs: Ints) -> Ints:
@@ -103,5 +125,5 @@ ERROR_SQUARE = Quantity(bits=40, limit_bits=20)
 """Its square."""
 ERROR_FOURTH = Quantity(bits=20, limit_bits=40)
 """Its fourth power."""
-MILLISECONDS = Quantity(bits=30, limit_bits=32)
-"""A latency, held to 49 days."""
+RELATIVE = Quantity(bits=40, limit_bits=20)
+"""An error as a multiple of the label, held to a million."""

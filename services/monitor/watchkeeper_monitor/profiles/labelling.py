@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.profiles.exact import (
-    ERROR,
-    ERROR_FOURTH,
-    ERROR_SQUARE,
-    LOSS,
-    LOSS_SQUARE,
-    UNIT,
-)
+from watchkeeper_monitor.profiles.calibrating import add_calibration
+from watchkeeper_monitor.profiles.erring import add_errors
+from watchkeeper_monitor.profiles.exact import LOSS, LOSS_SQUARE, UNIT
+from watchkeeper_monitor.profiles.labelled import Labelled
 from watchkeeper_monitor.profiles.layout import Layout
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+__all__ = ["Labelled", "add"]
+
 _CLIP = float(np.finfo(np.float64).eps)
 """Where log loss clips probabilities; scikit-learn clips at the same place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Predictions together with their labels, in grid order.
-
-    Parameters
-    ----------
-    prediction, label
-        int16 `[n]` class codes as `Grid.label_codes` gives them; float64 for regression.
-    score
-        float64 `[n]`; NaN where none was sent.
-    groups
-        int16 `[attributes, n]` codes.
-    """
-
-    prediction: npt.NDArray[np.int16] | Floats
-    label: npt.NDArray[np.int16] | Floats
-    score: Floats
-    groups: npt.NDArray[np.int16]
 
 
 def add(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout) -> None:
     """Add (sign 1) or take back (sign -1) labels."""
     at.view(into, "labelled")[0] += sign * len(labelled.label)
     if grid.regression:
-        _add_errors(into, labelled, sign, grid, at)
+        add_errors(into, labelled, sign, grid, at)
         return
     _add_confusion(into, labelled, sign, at)
     _add_groups(into, labelled, sign, grid, at)
     if grid.positive >= 0:
         _add_scores(into, labelled, sign, grid, at)
+    elif labelled.class_scores is not None:
+        _add_class_scores(into, labelled.label, labelled.class_scores, sign, at)
 
 
 def _add_confusion(into: Ints, labelled: Labelled, sign: int, at: Layout) -> None:
@@ -90,9 +68,14 @@ def _add_scores(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layou
     histogram = at.view(into, "label_scores")
     counts = np.bincount(cells, minlength=histogram.size)
     histogram += sign * counts.reshape(histogram.shape)
-    at.view(into, "scored_labels")[0] += sign * p.size
-    squared = (p - y) ** 2
+    groups = labelled.groups[:, scored] + at.group_starts[:-1, None]
+    add_calibration(into, p, y, groups, sign, at)
     loss = -np.log(np.clip(np.where(y, p, 1.0 - p), _CLIP, 1.0 - _CLIP))
+    _add_losses(into, (p - y) ** 2, loss, sign, at)
+
+
+def _add_losses(into: Ints, squared: Floats, loss: Floats, sign: int, at: Layout) -> None:
+    at.view(into, "scored_labels")[0] += sign * squared.size
     for name, quantity, values in (
         ("brier", UNIT, squared),
         ("brier_squares", UNIT, squared**2),
@@ -102,16 +85,15 @@ def _add_scores(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layou
         at.view(into, name)[:] += sign * quantity.sums(values)
 
 
-def _add_errors(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout) -> None:
-    """Add errors in reference sd of the prediction, held to 1,024 of them."""
-    scale = grid.axes[-1].scale
-    with np.errstate(over="ignore"):
-        error = (labelled.prediction - labelled.label) / scale
-    error = np.clip(error, -ERROR.limit, ERROR.limit)
-    for name, quantity, values in (
-        ("errors", ERROR, error),
-        ("absolute_errors", ERROR, np.abs(error)),
-        ("error_squares", ERROR_SQUARE, error**2),
-        ("error_fourths", ERROR_FOURTH, error**4),
-    ):
-        at.view(into, name)[:] += sign * quantity.sums(values)
+def _add_class_scores(
+    into: Ints, label: npt.NDArray[np.int16] | Floats, scores: Floats, sign: int, at: Layout
+) -> None:
+    """Add the losses of rows with a probability for every class and a label of a known one."""
+    whole = ((scores >= 0) & (scores <= 1)).all(axis=0) & (label < len(scores))
+    p, y = scores[:, whole], label[whole].astype(np.int64)
+    if not y.size:
+        return
+    of_label = p[y, np.arange(y.size)]
+    # Twice a row's score for two classes: the sum over classes, as Brier defined it.
+    squared = (p * p).sum(axis=0) - 2 * of_label + 1.0
+    _add_losses(into, squared, -np.log(np.clip(of_label, _CLIP, 1.0 - _CLIP)), sign, at)

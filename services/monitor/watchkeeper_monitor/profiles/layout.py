@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.octaves import ERRORS, LATENCY
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+BINS = 15
+"""Equal bins of scores for calibration."""
 
 _SUMS = (
     "moments",
     "squares",
     "excess_below",
     "excess_above",
-    "latency_sum",
+    "attribution_shares",
+    "attribution_squares",
+    "calibration_scores",
     "brier",
     "brier_squares",
     "log_loss",
@@ -29,6 +35,14 @@ _SUMS = (
     "absolute_errors",
     "error_squares",
     "error_fourths",
+    "relative_errors",
+    "relative_error_squares",
+    "label_moments",
+    "label_squares",
+    "group_answers",
+    "group_answer_squares",
+    "group_errors",
+    "group_error_squares",
     "expected_positives",
     "tracked_positives",
 )
@@ -104,6 +118,9 @@ def _starts(sizes: object) -> Ints:
 def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, tuple[int, ...]]:
     axes, classes = len(grid.axes), len(grid.classes) + 1
     score_cells = grid.axes[grid.score].cells
+    features = len(grid.features)
+    everyone = groups + 1 if grid.positive >= 0 else 0
+    numbers = int(grid.regression)
     lines = 0 if grid.calibrator is None else groups + 1
     return {
         # What predictions alone say.
@@ -118,8 +135,16 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "categories": (categories,),
         "predictions": (classes,),
         "group_predictions": (groups, classes),
-        "latency_rows": (1,),
-        "latency_sum": (2,),
+        "duplicates": (1,),
+        "latency_cells": (LATENCY.cells,),
+        "outcomes": (2,),  # [named, failed]
+        "explained": (1,),
+        "attributed": (1,),
+        "attribution_shares": (features, 2),
+        "attribution_squares": (features, 2),
+        "attribution_leads": (features,),
+        "group_answers": (numbers * groups, 2),
+        "group_answer_squares": (numbers * groups, 2),
         # What labels add.
         "labelled": (1,),
         "confusion": (classes, classes),  # [label, prediction]
@@ -127,6 +152,9 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "group_correct": (groups,),
         "group_confusion": (groups, 2, 2),  # [label is positive, prediction is positive]
         "label_scores": (2, score_cells),  # [label is positive, score cell]
+        "calibration_rows": (everyone, BINS),  # [everything and then each group, bin of score]
+        "calibration_positive": (everyone, BINS),
+        "calibration_scores": (everyone, BINS, 2),
         "scored_labels": (1,),
         "brier": (2,),
         "brier_squares": (2,),
@@ -136,6 +164,13 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "absolute_errors": (2,),
         "error_squares": (2,),
         "error_fourths": (2,),
+        "relative_errors": (2,),
+        "relative_error_squares": (2,),
+        "label_moments": (2,),
+        "label_squares": (2,),
+        "error_cells": (numbers * ERRORS.cells,),
+        "group_errors": (numbers * groups, 2),
+        "group_error_squares": (numbers * groups, 2),
         # What calibrated scores say of labels that have not come; nothing without a calibrator.
         "expected_rows": (lines, 2),  # [everything and then each group, prediction is positive]
         "expected_positives": (lines, 2, 2),

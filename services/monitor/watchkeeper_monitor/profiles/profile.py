@@ -10,12 +10,13 @@ import numpy.typing as npt
 from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import labelling
-from watchkeeper_monitor.profiles.counting import add_coded, add_latency, add_numeric
+from watchkeeper_monitor.profiles.counting import add_coded, add_numeric
 from watchkeeper_monitor.profiles.exact import Quantity, carry
 from watchkeeper_monitor.profiles.expecting import add_expected, add_tracked
 from watchkeeper_monitor.profiles.labelling import Labelled
 from watchkeeper_monitor.profiles.layout import Layout, layout_of
 from watchkeeper_monitor.profiles.packing import pack, unpack
+from watchkeeper_monitor.profiles.running import add_running
 from watchkeeper_shared.errors import Conflict, MalformedRecord
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 
 __all__ = ["Labelled", "Profile"]
 
-_MAGIC = b"WKP1"
+_MAGIC = b"WKP2"
 _ID_BYTES = 8
 
 
@@ -41,7 +42,8 @@ class Profile:
     vector
         int64, laid out by `layout_of(grid)`.
     extremes
-        float64 `[2, axes]`: least and greatest value seen; `inf` and `-inf` before the first.
+        float64 `[2, axes + 1]`: least and greatest value seen, and in the last column the
+        newest event time in microseconds since 1970; `inf` and `-inf` before the first.
         Labels never change them.
     """
 
@@ -52,7 +54,7 @@ class Profile:
     @classmethod
     def empty(cls, grid: Grid) -> Profile:
         """Return the profile of no rows."""
-        extremes = np.empty((2, len(grid.axes)))
+        extremes = np.empty((2, len(grid.axes) + 1))
         extremes[0], extremes[1] = np.inf, -np.inf
         return cls(grid, np.zeros(layout_of(grid).size, dtype=np.int64), extremes)
 
@@ -102,8 +104,19 @@ class Profile:
         at.view(self.vector, "rows")[0] += columns.n
         add_numeric(self.vector, self.extremes, columns, self.grid, at)
         add_coded(self.vector, columns, self.grid, at)
-        add_latency(self.vector, columns.latency, at)
+        add_running(self.vector, columns, at)
+        self.extremes[1, -1] = max(self.extremes[1, -1], columns.newest)
         add_expected(self.vector, columns, self.grid, at)
+
+    def add_duplicates(self, rows: int) -> None:
+        """Note that so many predictions came again; they are counted nowhere else."""
+        self.section("duplicates")[0] += rows
+
+    @property
+    def newest(self) -> float | None:
+        """The newest event time in seconds since 1970; None before the first."""
+        newest = float(self.extremes[1, -1])
+        return newest / 1e6 if np.isfinite(newest) else None
 
     def add_labels(self, labelled: Labelled, sign: int = 1) -> None:
         """Add labels of predictions, or with `sign=-1` take back what was added.
@@ -151,7 +164,7 @@ class Profile:
             The bytes are no profile of this grid.
         """
         head = _MAGIC + bytes.fromhex(grid.id[: 2 * _ID_BYTES])
-        body = len(head) + 16 * len(grid.axes)
+        body = len(head) + 16 * (len(grid.axes) + 1)
         if data[: len(head)] != head:
             raise MalformedRecord("malformed", f"these bytes are no profile of grid {grid.id[:12]}")
         try:

@@ -20,7 +20,8 @@ from watchkeeper_monitor.metrics import (
     TwoSample,
     Value,
 )
-from watchkeeper_monitor.metrics.distances import psi, two_sample
+from watchkeeper_monitor.metrics.chisquare import two_sample
+from watchkeeper_monitor.metrics.distances import psi
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 

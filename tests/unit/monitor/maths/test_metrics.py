@@ -12,7 +12,8 @@ import pytest
 from watchkeeper_monitor.decision import decide
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import CATALOGUE, Value, curves, measure
-from watchkeeper_monitor.metrics.distances import psi, two_sample
+from watchkeeper_monitor.metrics.chisquare import two_sample
+from watchkeeper_monitor.metrics.distances import psi
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references import Reference, add_rows
 from watchkeeper_shared.specs import AISystem, Task

@@ -1,0 +1,113 @@
+"""What a two-by-two table of labels and predictions says, with standard errors.
+
+References
+----------
+.. [1] Y. M. M. Bishop, S. E. Fienberg, P. W. Holland, "Discrete Multivariate Analysis", 1975,
+       section 11.3.3 (variance of phi, which for two classes is Matthews' coefficient).
+.. [2] J. Cohen, Educational and Psychological Measurement 20, 1960 (kappa and its error).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Labels against predictions.
+
+    Parameters
+    ----------
+    hits, missed, false_alarms, rejected
+        True positives, false negatives, false positives, true negatives.
+    """
+
+    hits: int
+    missed: int
+    false_alarms: int
+    rejected: int
+
+    @property
+    def positive(self) -> int:
+        """Positive labels."""
+        return self.hits + self.missed
+
+    @property
+    def negative(self) -> int:
+        """Negative labels."""
+        return self.false_alarms + self.rejected
+
+    @property
+    def called(self) -> int:
+        """Positive predictions."""
+        return self.hits + self.false_alarms
+
+    @property
+    def n(self) -> int:
+        """All labels."""
+        return self.positive + self.negative
+
+    @classmethod
+    def of(cls, confusion: Ints, positive: int) -> Table:
+        """Return the table of a confusion matrix; every class but `positive` is negative."""
+        hits = int(confusion[positive, positive])
+        missed = int(confusion[positive].sum()) - hits
+        false_alarms = int(confusion[:, positive].sum()) - hits
+        return cls(hits, missed, false_alarms, int(confusion.sum()) - hits - missed - false_alarms)
+
+
+def estimated(metric: str, test: Estimate, n: int, least: float = 0.0) -> Value:
+    """Return a value between `least` and 1 with its normal interval."""
+    low = max(least, test.value - Z * test.error)
+    high = min(1.0, test.value + Z * test.error)
+    return Value(metric, "", "", test.value, low, high, n, None, test)
+
+
+def balanced_accuracy(table: Table) -> Value:
+    """Return the mean of recall and specificity."""
+    if not table.positive or not table.negative:
+        why = "all labels are of one class" if table.n else "no labels yet"
+        return nothing("balanced_accuracy", "", why, n=table.n)
+    recall, kept = table.hits / table.positive, table.rejected / table.negative
+    variance = recall * (1 - recall) / table.positive + kept * (1 - kept) / table.negative
+    test = Estimate((recall + kept) / 2, math.sqrt(variance) / 2)
+    return estimated("balanced_accuracy", test, table.n)
+
+
+def mcc(table: Table) -> Value:
+    """Return Matthews' coefficient; none where a margin of the table is empty."""
+    uncalled = table.n - table.called
+    margins = table.positive * table.negative * table.called * uncalled
+    if not margins:
+        why = "labels or predictions are of one class" if table.n else "no labels yet"
+        return nothing("mcc", "", why, n=table.n)
+    cross = table.hits * table.rejected - table.missed * table.false_alarms
+    phi = cross / math.sqrt(margins)
+    rows = (table.positive - table.negative) / math.sqrt(table.positive * table.negative)
+    columns = (table.called - uncalled) / math.sqrt(table.called * uncalled)
+    variance = (
+        1 - phi**2 + (phi + phi**3 / 2) * rows * columns - 0.75 * phi**2 * (rows**2 + columns**2)
+    )
+    return estimated("mcc", Estimate(phi, math.sqrt(max(variance, 0.0) / table.n)), table.n, -1.0)
+
+
+def kappa(confusion: Ints) -> Value:
+    """Return Cohen's kappa of labels and predictions, over any number of classes."""
+    n = int(confusion.sum())
+    if not n:
+        return nothing("kappa", "", "no labels yet")
+    agreed = float(np.trace(confusion)) / n
+    chance = float(np.dot(confusion.sum(axis=0), confusion.sum(axis=1))) / n**2
+    if chance >= 1:
+        return nothing("kappa", "", "labels and predictions are of one class", n=n)
+    error = math.sqrt(agreed * (1 - agreed) / n) / (1 - chance)
+    return estimated("kappa", Estimate((agreed - chance) / (1 - chance), error), n, -1.0)
