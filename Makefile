@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check setup fmt lint types arch bench clean
+.PHONY: help demo test chaos check setup fmt lint types arch bench clean
 
 help: ## print the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ arch: $(STAMP) ## import contracts
 test: $(STAMP) ## all tests; gets the real servers that it needs
 	@sh tests/programs.sh
 	$(BIN)/python -m pytest
+
+chaos: $(STAMP) ## kill, freeze and cut off real processes for twenty minutes; differences must be 0
+	PYTHONPATH=tests/chaos $(BIN)/python -m havoc $(SEED)
 
 bench: $(STAMP) ## the published figures, side by side in one run
 	$(BIN)/python -m benchmarks

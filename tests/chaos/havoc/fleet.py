@@ -21,7 +21,7 @@ _PACE = {
     "WATCHKEEPER_LEASE_TTL": "3s",
     "WATCHKEEPER_LONGEST_PAUSE": "2s",
     "WATCHKEEPER_EVIDENCE_REPORTS": "false",
-    "WATCHKEEPER_LOG_SESSION_TIMEOUT": "6s",
+    "WATCHKEEPER_KAFKA_SESSION_TIMEOUT": "6s",
 }
 _STOP_SECONDS = 60
 
@@ -89,20 +89,24 @@ class Fleet:
         """Return the processes of one role, oldest first."""
         return [member for member in self.members if member.role == role]
 
-    def kill(self, member: Member) -> None:
-        """End it as a power cut would, and start another one in its place."""
-        self.counts["kills"] += 1
-        self._end(member, signal.SIGKILL)
-        self._replace(member)
+    def kill(self, members: Sequence[Member]) -> None:
+        """End processes as a power cut would, and start others in their place."""
+        self.counts["kill rounds"] += 1
+        for member in members:
+            self.counts["kills"] += 1
+            self._end(member, signal.SIGKILL)
+        for member in members:
+            self._replace(member)
 
-    def restart(self, member: Member) -> None:
-        """Let it end in order, and start another one in its place."""
-        self.counts["orderly"] += 1
-        self.stop(member)
-        self._replace(member)
+    def roll(self, members: Sequence[Member]) -> None:
+        """Let one after the other end in order, and start another one in its place."""
+        for member in members:
+            self.stop(member)
+            self._replace(member)
 
     def stop(self, member: Member) -> None:
         """Let it end in order; a bad end is a fault."""
+        self.counts["stops"] += 1
         self._end(member, signal.SIGTERM)
         if member.process.returncode != 0:
             self._note(member)

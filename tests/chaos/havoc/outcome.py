@@ -23,6 +23,7 @@ from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
 Row = tuple[Any, ...]
 _ERRORS = "__watchkeeper.errors."
+_JOINED = sa.select(sa.func.count(tables.labels.c.applied))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class Outcome:
         How often each prediction is in the log, by id.
     unreadable
         Where in the log the poison lies.
-    rows, indexed
-        Predictions counted in panes; ids in the index.
+    rows, indexed, labelled
+        Predictions counted in panes; ids in the index; labels that were joined.
     profiles
         The merged profile of each pane, as bytes.
     windows
@@ -64,6 +65,7 @@ class Outcome:
     unreadable: list[Row]
     rows: int
     indexed: int
+    labelled: int
     profiles: dict[Row, bytes]
     windows: dict[Row, int]
     measurements: dict[Row, Row]
@@ -91,6 +93,7 @@ def outcome_of(ground: Ground, database: Database, told: Sequence[Received]) -> 
             unreadable=sorted(_place(one) for one in written if _is_poison(one)),
             rows=c.scalar(sa.select(sa.func.sum(tables.profiles.c.rows))) or 0,
             indexed=c.scalar(sa.select(sa.func.count()).select_from(tables.predictions)) or 0,
+            labelled=c.scalar(_JOINED) or 0,
             profiles=_profiles(c),
             windows=_windows(c),
             measurements=_measurements(c),

@@ -79,9 +79,7 @@ def words(note: Path, seconds: float, plan: Plan) -> list[str]:
 
 def _plan(numbers: Sequence[str]) -> Plan:
     seed, hours, rows, batch, partitions = map(int, numbers)
-    return Plan(
-        seed=seed, hours=hours, rows_per_hour=rows, batch_rows=batch, partitions=partitions
-    )
+    return Plan(seed=seed, hours=hours, rows_per_hour=rows, batch_rows=batch, partitions=partitions)
 
 
 if __name__ == "__main__":

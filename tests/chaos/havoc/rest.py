@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Event
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -45,7 +46,7 @@ class Rest:
         clock = SystemClock()
         until = clock.monotonic() + self._patience
         quiet, missing = 0, ["nothing was asked yet"]
-        while quiet < 2:  # noqa: PLR2004
+        while quiet < 2:
             if clock.monotonic() > until:
                 raise TimeoutError("; ".join(missing))
             Event().wait(0.5)
@@ -81,7 +82,7 @@ class Rest:
         }
 
 
-def _count(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+def _count(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(table).where(*where)
 
 
@@ -92,7 +93,7 @@ _waiting = tables.labels.join(
         tables.labels.c.id_hash == tables.predictions.c.id_hash,
     ),
 )
-_OPEN: dict[str, sa.Select[tuple[int]]] = {
+_OPEN: dict[str, sa.Select[Any]] = {
     "changed panes": _count(tables.panes, tables.panes.c.changed != tables.panes.c.judged),
     "provisional windows": _count(tables.windows, tables.windows.c.status == "provisional"),
     "labels to join": sa.select(sa.func.count())

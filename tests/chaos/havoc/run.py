@@ -49,7 +49,7 @@ class Result:
     seconds: float
 
 
-def run(  # noqa: PLR0913 - one argument per thing that a run has
+def run(
     plan: Plan,
     ground: Ground,
     folder: Path,
@@ -108,31 +108,29 @@ def run(  # noqa: PLR0913 - one argument per thing that a run has
 def _happen(step: Step, fleet: Fleet, ground: Ground, say: Say) -> None:
     Event().wait(step.calm)
     fleet.look_after()
-    say(f"{step.act} {step.fault} {step.seconds:.1f}".strip())
+    say(f"{step.act} {step.fault} {step.seconds:.1f}")
     monitors, everybody = fleet.of("monitor"), [one for one in fleet.members if one.runs]
     match step.act:
         case Act.KILL:
-            for victim in _victims(everybody, step.dice):
-                fleet.kill(victim)
+            fleet.kill(_victims(everybody, step.dice))
         case Act.FREEZE:
             fleet.freeze(_victims(monitors, step.dice), step.seconds)
         case Act.ROLL:
-            for one in [*monitors, *fleet.of("alerting")]:
-                fleet.restart(one)
+            fleet.roll([*monitors, *fleet.of("alerting")])
         case Act.SCALE:
             _scale(fleet, monitors, 1 + int(step.dice * _MOST_WORKERS))
         case Act.FULL:
             fleet.fill_disk(_victims(everybody, step.dice), step.seconds)
-        case Act.GROUND:
+        case _:
             fleet.counts[step.fault] += 1
             ground.faults[step.fault](step.seconds)
 
 
 def _victims(members: Sequence[Member], dice: float) -> list[Member]:
     """Choose by one number: mostly one, sometimes two, now and then all of them."""
-    if dice > 0.95:  # noqa: PLR2004
+    if dice > 0.95:
         return list(members)
-    count = 2 if dice > 0.75 else 1  # noqa: PLR2004
+    count = 2 if dice > 0.75 else 1
     first = int(dice * 7919) % len(members)
     return [members[(first + nth) % len(members)] for nth in range(min(count, len(members)))]
 
@@ -141,7 +139,6 @@ def _scale(fleet: Fleet, monitors: Sequence[Member], count: int) -> None:
     for _ in range(count - len(monitors)):
         fleet.start("monitor")
     for one in monitors[count:]:
-        fleet.counts["orderly"] += 1
         fleet.stop(one)
 
 

@@ -91,7 +91,7 @@ class Plan:
 
     def is_wrong(self, hour: int) -> bool:
         """Whether the predictions turn out wrong, which only labels show."""
-        return hour // max(1, self.hours // 6) == 3  # noqa: PLR2004 - between the two drifts
+        return hour // max(1, self.hours // 6) == 3
 
 
 def declare(database: Database, hook: str) -> None:

@@ -42,6 +42,7 @@ def _counting(plan: Plan, found: Outcome) -> list[str]:
             "predictions in the log": (len(found.sent), plan.rows),
             "predictions in panes": (found.rows, len(found.sent)),
             "predictions in the index": (found.indexed, len(found.sent)),
+            "labels joined": (found.labelled, plan.rows),
             "duplicates counted": (found.duplicates, copies),
         }
     )
