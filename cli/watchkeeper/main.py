@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "apply": ("watchkeeper.commands.apply:apply", "Apply systems, policies and channels."),
     "reference": ("watchkeeper.commands.reference:reference", "Build and upload references."),
     "publish": ("watchkeeper.commands.publish:publish", "Send predictions and labels of a file."),
+    "backtest": ("watchkeeper.commands.backtest:backtest", "Try a policy on what is stored."),
     "topics": ("watchkeeper.commands.topics:topics", "Create the topics of the event log."),
     "key": ("watchkeeper.commands.keys:key", "Create API keys."),
     "db": ("watchkeeper.commands.database:db", "Bring the database to this version."),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -170,6 +171,31 @@ def in_window(c: sa.Connection, system: str, version: str, window: Span) -> list
         )
     )
     return [StoredProfile(row.reference, row.rows, row.profile) for row in rows]
+
+
+def between(
+    c: sa.Connection, system: str, version: str, since: datetime, until: datetime
+) -> Iterator[tuple[Span, StoredProfile]]:
+    """Yield the profiles of the panes that lie in a stretch of time or reach into it, in order."""
+    rows = c.execute(
+        sa.select(
+            profiles.c.pane_start,
+            profiles.c.pane_end,
+            profiles.c.reference,
+            profiles.c.rows,
+            profiles.c.profile,
+        )
+        .where(
+            profiles.c.system == system,
+            profiles.c.version == version,
+            profiles.c.pane_end > since,
+            profiles.c.pane_start < until,
+        )
+        .order_by(profiles.c.pane_start, profiles.c.pane_end)
+    )
+    for row in rows:
+        span = Span(row.pane_start, row.pane_end)
+        yield span, StoredProfile(row.reference, row.rows, row.profile)
 
 
 def stamp(c: sa.Connection, system: str, version: str, span: Span) -> int:

@@ -1,0 +1,71 @@
+"""Which windows a policy would have judged, and which cannot be rebuilt from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchkeeper_monitor.agenda import MOST_EMPTY
+from watchkeeper_monitor.windows import Span, empty_after, windows_over
+from watchkeeper_shared.specs import WindowSpec
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gap:
+    """Time for which a policy cannot be replayed, and why."""
+
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Windows in order, and where there are none though there was traffic."""
+
+    windows: tuple[Span, ...]
+    gaps: tuple[Gap, ...]
+
+
+def schedule(panes: Sequence[Span], spec: WindowSpec, since: datetime, until: datetime) -> Schedule:
+    """Return the settled windows from `since` to `until` over these panes.
+
+    Parameters
+    ----------
+    panes
+        In order of time.
+    until
+        The present instant: a window that ends, with its lateness, after it is not settled.
+    """
+    settled = until - spec.lateness_delta
+    found: set[Span] = set()
+    gaps = set()
+    for pane in panes:
+        over = windows_over(pane, spec)
+        if not over:
+            gaps.add(Gap(pane, f"a pane of {pane.end - pane.start} is in no window of {spec.size}"))
+        found.update(over)
+    whole = {window for window in found if since <= window.start and window.end <= settled}
+    cut = {window for window in whole if _is_cut(window, panes)}
+    reason = "a pane reaches over an end of the window, so its rows cannot be divided"
+    gaps |= {Gap(window, reason) for window in cut}
+    kept = sorted(whole - cut)
+    return Schedule(tuple(_with_empty(kept, spec, settled)), tuple(sorted(gaps)))
+
+
+def _is_cut(window: Span, panes: Sequence[Span]) -> bool:
+    return any(
+        pane.start < edge < pane.end for pane in panes for edge in (window.start, window.end)
+    )
+
+
+def _with_empty(windows: Sequence[Span], spec: WindowSpec, settled: datetime) -> Iterable[Span]:
+    """Add the windows in which nothing came, as many after each as the judge adds."""
+    for at, window in enumerate(windows):
+        yield window
+        following = windows[at + 1] if at + 1 < len(windows) else None
+        end = settled if following is None else following.end
+        for empty in empty_after(window, spec, end, MOST_EMPTY):
+            if following is not None and empty >= following:
+                break
+            yield empty
