@@ -14,14 +14,22 @@ from hypothesis import strategies as st
 from watchkeeper_monitor.columns import encode
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Labelled, Profile
-from watchkeeper_monitor.profiles.exact import EXCESS, LOSS, MOMENT, SQUARE, UNIT, Quantity
+from watchkeeper_monitor.profiles.exact import (
+    ERROR,
+    ERROR_SQUARE,
+    EXCESS,
+    LOSS,
+    PROBABILITY,
+    UNIT,
+    Quantity,
+)
 from watchkeeper_monitor.profiles.packing import pack, unpack
 from watchkeeper_monitor.references import Reference, add_rows, labelled_of
 from watchkeeper_shared.specs import Task
 from watchkeeper_shared.testing.builders import a_system
 
 SPEC = a_system()
-QUANTITIES = (MOMENT, SQUARE, EXCESS, UNIT, LOSS)
+QUANTITIES = (ERROR, ERROR_SQUARE, EXCESS, UNIT, LOSS, PROBABILITY)
 
 
 def drawn(rng: np.random.Generator, values: list[object], n: int) -> pa.Array:

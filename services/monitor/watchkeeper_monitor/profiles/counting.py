@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids import Axis, Grid
-from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE, EXCESS, MOMENT, SQUARE
+from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE, EXCESS
 from watchkeeper_monitor.profiles.layout import Layout
 
 Floats = npt.NDArray[np.float64]
@@ -34,32 +34,31 @@ def _add_block(into: Ints, extremes: Floats, numeric: Floats, grid: Grid, at: La
     missing = np.isnan(ordered).sum(axis=1)
     present = numeric.shape[1] - missing
     at.view(into, "nulls")[:] += missing
-    cells = at.view(into, "cells")
-    least = ordered[:, 0].tolist()
-    most = ordered[np.arange(len(grid.axes)), present - 1].tolist()
-    starts = at.cell_starts.tolist()
-    for row, (axis, count) in enumerate(zip(grid.axes, present.tolist(), strict=True)):
-        if not count:
-            continue
-        values = ordered[row, :count]
-        _count_sorted(cells[starts[row] : starts[row + 1]], values, axis)
-        extremes[0, row] = min(extremes[0, row], least[row])
-        extremes[1, row] = max(extremes[1, row], most[row])
-        if axis.edges and (least[row] < axis.edges[0] or most[row] > axis.edges[-1]):
-            _add_excess(into, at, row, values, axis)
-    _add_moments(into, numeric, at)
+    below = _below(ordered, grid, at)
+    below[at.below_ends] = present
+    at.view(into, "cells")[:] += np.diff(below)[at.below_cells]
+    outside = (below[at.below_firsts] > 0) | (below[at.below_lasts] < present)
+    for row in np.flatnonzero(outside).tolist():
+        _add_excess(into, at, row, ordered[row, : present[row]], grid.axes[row])
+    some = present > 0
+    least, most = ordered[:, 0], ordered[np.arange(len(present)), present - 1]
+    np.minimum(extremes[0, :-1], least, out=extremes[0, :-1], where=some)
+    np.maximum(extremes[1, :-1], most, out=extremes[1, :-1], where=some)
 
 
-def _count_sorted(cells: Ints, ordered: Floats, axis: Axis) -> None:
-    """Add the cell counts of ascending values."""
-    below = ordered.searchsorted(axis.edge_array)
-    cells[:-1] += below
-    cells[1:] -= below
-    cells[-1] += ordered.size
+def _below(ordered: Floats, grid: Grid, at: Layout) -> Ints:
+    """Return how many values lie below each edge: for each axis a 0, its edges, a free place."""
+    below = np.zeros(at.below_ends[-1] + 1, dtype=np.int64)
+    for row, (axis, start) in enumerate(zip(grid.axes, at.below_starts, strict=True)):
+        if axis.edges:
+            below[start : start + len(axis.edges)] = ordered[row].searchsorted(axis.edge_array)
+    return below
 
 
 def _add_excess(into: Ints, at: Layout, row: int, values: Floats, axis: Axis) -> None:
     """Add how far values lie past the outer edges, for exact Wasserstein tails."""
+    if not axis.edges:
+        return
     edges = axis.edge_array
     short = values[: np.searchsorted(values, edges[0])]
     far = values[np.searchsorted(values, edges[-1]) :]
@@ -69,16 +68,6 @@ def _add_excess(into: Ints, at: Layout, row: int, values: Floats, axis: Axis) ->
             at.view(into, "excess_below")[row] += EXCESS.sums(excess)
         if far.size:
             at.view(into, "excess_above")[row] += EXCESS.sums((far - edges[-1]) / axis.scale)
-
-
-def _add_moments(into: Ints, numeric: Floats, at: Layout) -> None:
-    """Add sums and sums of squares of distances from the reference mean, in reference sd."""
-    with np.errstate(over="ignore"):
-        z = numeric - at.means
-        z /= at.scales
-    np.minimum(np.maximum(z, -MOMENT.limit, out=z), MOMENT.limit, out=z)
-    at.view(into, "moments")[:] += MOMENT.sums(z)
-    at.view(into, "squares")[:] += SQUARE.sums(z * z)
 
 
 def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
@@ -99,14 +88,14 @@ def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
         places = (columns.groups + at.group_starts[:-1, None]) * classes.size + predicted
         groups += np.bincount(places.ravel(), minlength=groups.size).reshape(groups.shape)
     if grid.regression and len(grid.attributes):
-        _add_answers(into, columns, at)
+        _add_answers(into, columns, grid, at)
 
 
-def _add_answers(into: Ints, columns: Columns, at: Layout) -> None:
+def _add_answers(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
     """Add predictions, as distances from the reference mean in reference sd, by group."""
     with np.errstate(over="ignore"):
-        z = (columns.numeric[-1] - at.means[-1]) / at.scales[-1]
-    z = np.clip(z, -MOMENT.limit, MOMENT.limit)
+        z = (columns.numeric[-1] - grid.axes[-1].mean) / grid.axes[-1].scale
+    z = np.clip(z, -ERROR.limit, ERROR.limit)
     places = columns.groups + at.group_starts[:-1, None]
     size = int(at.group_starts[-1])
     at.view(into, "group_answers")[:] += ERROR.sums_by(z, places, size)

@@ -102,13 +102,6 @@ def carry(limbs: Ints) -> Ints:
     return np.stack([high + (low >> LIMB), low & _MASK], axis=-1)
 
 
-MOMENT = Quantity(bits=36, limit_bits=10)
-"""A value's distance from the reference mean, in reference sd, held to 1,024.
-
-Coarse enough that 131,072 rows at a time are summed in one integer.
-"""
-SQUARE = Quantity(bits=27, limit_bits=20)
-"""Its square, likewise 65,536 rows at a time."""
 EXCESS = Quantity(bits=40, limit_bits=22)
 """How far a value lies past the outer edge, in reference sd, held to 4 million."""
 UNIT = Quantity(bits=60, limit_bits=2)

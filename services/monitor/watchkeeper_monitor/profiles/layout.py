@@ -20,8 +20,6 @@ BINS = 15
 """Equal bins of scores for calibration."""
 
 _SUMS = (
-    "moments",
-    "squares",
     "excess_below",
     "excess_above",
     "attribution_shares",
@@ -65,8 +63,12 @@ class Layout:
         Likewise within `categories`, and within the groups of all attributes.
     sum_places
         Places of the high limbs of all two-limb sums; the low limb follows each.
-    means, scales
-        Of the axes, `[axes, 1]`.
+    below_starts
+        Where the edges of each axis begin in a list of "0, edges of the axis, all" per axis.
+    below_ends, below_firsts, below_lasts
+        Where in that list "all", the first edge and the last one of each axis stand.
+    below_cells
+        Which differences of neighbours in that list are cells.
     """
 
     sections: dict[str, tuple[int, tuple[int, ...]]]
@@ -75,8 +77,11 @@ class Layout:
     category_starts: Ints
     group_starts: Ints
     sum_places: Ints
-    means: Floats
-    scales: Floats
+    below_starts: list[int]
+    below_ends: Ints
+    below_firsts: Ints
+    below_lasts: Ints
+    below_cells: Ints
 
     def view(self, vector: Ints, name: str) -> Ints:
         """Return one section of a vector, in its shape, without copying."""
@@ -99,6 +104,8 @@ def layout_of(grid: Grid) -> Layout:
         np.arange(sections[name][0], sections[name][0] + prod(sections[name][1]), 2)
         for name in _SUMS
     ]
+    edges = np.array([len(axis.edges) for axis in grid.axes], dtype=np.int64)
+    ends = np.cumsum(edges + 2) - 1
     return Layout(
         sections=sections,
         size=places[-1],
@@ -106,8 +113,11 @@ def layout_of(grid: Grid) -> Layout:
         category_starts=category_starts,
         group_starts=group_starts,
         sum_places=np.concatenate(sums),
-        means=np.array([[axis.mean] for axis in grid.axes]),
-        scales=np.array([[axis.scale] for axis in grid.axes]),
+        below_starts=(ends - edges).tolist(),
+        below_ends=ends,
+        below_firsts=ends - edges,
+        below_lasts=ends - 1,
+        below_cells=np.setdiff1d(np.arange(ends[-1]), ends[:-1]),
     )
 
 
@@ -128,8 +138,6 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "cells": (cells,),
         "nulls": (axes,),
         "mistyped": (axes,),
-        "moments": (axes, 2),
-        "squares": (axes, 2),
         "excess_below": (axes, 2),
         "excess_above": (axes, 2),
         "categories": (categories,),

@@ -8,8 +8,9 @@ import pytest
 
 from watchkeeper_monitor.columns import encode
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.octaves import LATENCY
 from watchkeeper_monitor.profiles import Labelled, Profile
-from watchkeeper_monitor.profiles.exact import EXCESS, MOMENT, Quantity
+from watchkeeper_monitor.profiles.exact import EXCESS, Quantity
 from watchkeeper_monitor.references import Reference, add_rows
 from watchkeeper_shared.errors import Conflict, InvalidObject, MalformedRecord
 from watchkeeper_shared.testing.builders import a_system
@@ -59,15 +60,12 @@ def test_extremes_and_excess_are_kept_past_the_reference() -> None:
     assert float(profile.sums("excess_above", EXCESS)[0]) == pytest.approx(20 / sd, abs=1e-11)
 
 
-def test_means_come_back_from_the_sums() -> None:
-    ages = np.random.default_rng(1).normal(40, 9, 1_000)
-    profile = profiled(features__AGEP=pa.array(ages), latency_ms=pa.array(np.full(1_000, 12.5)))
-    axis = GRID.axes[0]
+def test_latencies_are_counted_in_cells_of_their_size() -> None:
+    profile = profiled(latency_ms=pa.array([12.5] * 999 + [None]))
+    cell = int(profile.section("latency_cells").argmax())
 
-    mean = axis.mean + axis.scale * float(profile.sums("moments", MOMENT)[0]) / 1_000
-
-    assert mean == pytest.approx(float(np.mean(ages)), abs=1e-9)
-    assert int(profile.section("latency_cells").max()) == 1_000
+    assert int(profile.section("latency_cells").sum()) == 999
+    assert LATENCY.middle(cell) == pytest.approx(12.5, rel=0.016)
 
 
 def test_predictions_are_counted_by_group() -> None:
