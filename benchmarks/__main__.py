@@ -9,7 +9,7 @@ from pathlib import Path
 # Before anything imports evidently: its usage statistics stay off.
 os.environ["DO_NOT_TRACK"] = "1"  # noqa: TID251 - the edge of a command
 
-from benchmarks import memory, monitor, profiles, windows
+from benchmarks import clients, memory, monitor, profiles, windows
 from benchmarks.figure import Figure, table, write
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "windows": windows.figures,
     "monitor": monitor.figures,
     "memory": memory.figures,
+    "clients": clients.figures,
 }
 RESULT = Path("build/bench.json")
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as KafkaPartition
 
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.errors import ConfigError
+from watchkeeper_shared.errors import ConfigError, LogUnavailable
 from watchkeeper_shared.eventlog.kafka_log import KafkaLog
 from watchkeeper_shared.eventlog.port import Message, TopicPartition
 from watchkeeper_shared.testing.contracts.eventlog import EventLogContract, Subject, append
-from watchkeeper_shared.testing.readings import Reading, fresh
+from watchkeeper_shared.testing.readings import PATIENCE, Reading, fresh
 
 
 class ConfluentSubject:
@@ -29,6 +30,11 @@ class ConfluentSubject:
     def delete_topic(self, topic: str) -> None:
         log = self.open()
         log.delete_topic(topic)
+        clock = SystemClock()
+        until = clock.monotonic() + PATIENCE
+        with suppress(LogUnavailable):  # once the broker does not know it any more
+            while log.topic_id(topic):
+                assert clock.monotonic() < until
         log.close()
 
     def forget(self, at: TopicPartition, before: int) -> None:

@@ -20,6 +20,7 @@ from kafka.record import util as record_util
 from watchkeeper_shared.errors import ConfigError, PermanentError, WatchkeeperError
 from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.instants import instant
+from watchkeeper_shared.eventlog.kafka_bombs import defuse
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
 from watchkeeper_shared.eventlog.kafka_network import built
 from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS, silence
@@ -129,6 +130,7 @@ class Consumer:
     def __init__(self, access: Access, group: str, session: timedelta) -> None:
         self._bootstrap = access.bootstrap
         settings = CONSUMER | silence(session)
+        defuse()
         self._client = built(kafka.KafkaConsumer, access, **settings, group_id=group)
 
     def subscribe(

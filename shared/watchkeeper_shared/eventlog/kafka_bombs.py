@@ -1,0 +1,96 @@
+"""What kafka-python unpacks is bounded here: it would unpack 32 KB into gigabytes.
+
+Kafka compresses batches of records, and a broker's limit (`max.message.bytes`) counts them
+packed. kafka-python unpacks a batch whole, whatever it grows to. We unpack it in pieces and
+stop past `MAX_BATCH_BYTES`. What is over that comes out as one empty record at the batch's last
+offset, with a header that says what it stands for: reading goes on after it, and whoever
+reads puts it to the dead letters.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lz4.frame
+import zstandard
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
+
+MAX_BATCH_BYTES = 128 << 20
+"""The most that one compressed batch may hold; a record of ours has at most 8 MiB."""
+
+REFUSED_HEADER = "watchkeeper.refused"
+"""Header of the record that stands for a batch that was not unpacked."""
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class _TooMuch(Exception):
+    """A batch grows past the limit."""
+
+
+def _gzip(packed: bytes, limit: int) -> bytes:
+    return zlib.decompressobj(_GZIP).decompress(packed, limit)
+
+
+def _lz4(packed: bytes, limit: int) -> bytes:
+    return bytes(lz4.frame.LZ4FrameDecompressor().decompress(packed, limit))
+
+
+def _zstd(packed: bytes, limit: int) -> bytes:
+    source = io.BytesIO(packed)
+    with zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True) as reader:
+        return reader.read(limit)
+
+
+_UNPACK: dict[int, Callable[[bytes, int], bytes]] = {
+    DefaultRecordBatch.CODEC_GZIP: _gzip,
+    DefaultRecordBatch.CODEC_LZ4: _lz4,
+    DefaultRecordBatch.CODEC_ZSTD: _zstd,
+}
+
+
+def unpacked(codec: int, packed: bytes) -> bytes:
+    """Return what is packed.
+
+    Raises
+    ------
+    _TooMuch
+        It is more than `MAX_BATCH_BYTES`.
+    """
+    whole = _UNPACK[codec](packed, MAX_BATCH_BYTES + 1)
+    if len(whole) > MAX_BATCH_BYTES:
+        raise _TooMuch
+    return whole
+
+
+def _records(batch: Any) -> Iterator[Any]:
+    """Iterate over a batch as the client does, but unpack with a bound."""
+    codec = batch.compression_type
+    if codec in _UNPACK and not batch._decompressed:  # noqa: SLF001 - see the top of the file
+        try:
+            whole = unpacked(codec, bytes(memoryview(batch._buffer)[batch._pos :]))  # noqa: SLF001
+        except _TooMuch:
+            return iter([_refused(batch)])
+        batch._buffer, batch._pos, batch._decompressed = bytearray(whole), 0, True  # noqa: SLF001
+    return _ITERATE(batch)
+
+
+def _refused(batch: Any) -> Any:
+    said = (
+        f"{batch.records_count} records from offset {batch.base_offset} to {batch.last_offset} are"
+        f" over {MAX_BATCH_BYTES} bytes unpacked"
+    )
+    headers = [(REFUSED_HEADER, said.encode())]
+    at, kind = batch.last_offset, batch.timestamp_type
+    return DefaultRecord(0, at, batch.max_timestamp, kind, None, b"", headers)
+
+
+_ITERATE: Callable[[Any], Iterator[Any]] = DefaultRecordBatch.__iter__
+
+
+def defuse() -> None:
+    """Bound what the client unpacks, in this process. Idempotent."""
+    DefaultRecordBatch.__iter__ = _records
