@@ -35,6 +35,8 @@ class Point:
         What the decision said, and the window's own effect.
     scale, calm
         As in `decision.Judgement`.
+    confirmed
+        False where it is an estimate that no label agrees with: then it ends no breach.
     """
 
     window: datetime
@@ -42,6 +44,7 @@ class Point:
     value: float | None
     scale: int = 1
     calm: int = 0
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +187,12 @@ def _opens(points: Sequence[Point], end: int, rule: Rule) -> bool:
 
 def _ends(points: Sequence[Point], end: int, rule: Rule, opening: Opening) -> bool:
     if opening.scale > 1:
-        return bool(points[end - 1].calm & opening.scale)
+        return points[end - 1].confirmed and bool(points[end - 1].calm & opening.scale)
     count = rule.clear.count if rule.clear else 1
     last = [point for point in points[max(0, end - count) : end] if point.window > opening.window]
-    return len(last) == count and all(is_calm(one.state, one.value, rule) for one in last)
+    return len(last) == count and all(
+        one.confirmed and is_calm(one.state, one.value, rule) for one in last
+    )
 
 
 def diff(

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.confirming import Said, Subject, confirmed, realised
 from watchkeeper_monitor.episodes import (
     Episode,
     EpisodeState,
@@ -85,16 +86,32 @@ class Teller:
         points = measurements.points(c, self.scope, earlier[0] if earlier else since)
         stored = episodes.reaching(c, self.scope, since)
         scales = self._scales(c, stored, since)
+        said = self._realised(c, points)
         told: Counter[str] = Counter()
         for series in sorted(points):
             if series.rule not in rules:
                 continue
             rule = rules[series.rule]
             seen = scales.get(series, ())
-            for turn in turns_of(points[series], stored.get(series, []), rule, since, seen):
+            mine = confirmed(series, points[series], rule, said)
+            for turn in turns_of(mine, stored.get(series, []), rule, since, seen):
                 self._tell(c, series, rule, turn)
                 told[turn.kind.value] += 1
         return told
+
+    def _realised(
+        self, c: sa.Connection, points: Mapping[Series, Sequence[Point]]
+    ) -> dict[Subject, Said]:
+        """Return what labels say of the metrics that rules judge by estimates."""
+        estimated = {
+            subject: mine[0].window
+            for series, mine in points.items()
+            if (subject := realised(series.metric, series.segment)) is not None
+        }
+        return {
+            subject: measurements.said_of(c, self.scope, *subject, start)
+            for subject, start in estimated.items()
+        }
 
     def _scales(
         self, c: sa.Connection, stored: Mapping[Series, Sequence[Episode]], since: datetime

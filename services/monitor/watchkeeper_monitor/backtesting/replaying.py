@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting.past import Past, Seen
+from watchkeeper_monitor.confirming import Subject, confirmed, realised
 from watchkeeper_monitor.dispersion import MOST, Sight
 from watchkeeper_monitor.episodes import Point, fold
 from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
@@ -49,6 +50,9 @@ class _Memory:
     points: defaultdict[Series, list[Point]] = field(default_factory=lambda: defaultdict(list))
     said: dict[tuple[Series, datetime], Measurement] = field(default_factory=dict)
     broken: list[tuple[Series, Span]] = field(default_factory=list)
+    labels: defaultdict[Subject, defaultdict[datetime, list[tuple[State, float | None]]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
     taught: defaultdict[tuple[str, int], dict[Span, Mapping[Key, Sight]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
@@ -58,6 +62,8 @@ class _Memory:
         for one in found:
             point = Point(window.start, one.state, one.value, one.scale, one.calm)
             self.points[one.series].append(point)
+            subject = one.series.metric, one.series.segment
+            self.labels[subject][window.start].append((one.state, one.value))
             if one.state is State.BREACH:
                 self.said[one.series, window.start] = one
                 start = window.end - one.scale * self.size
@@ -134,20 +140,27 @@ def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list
 
 
 def _looked_at(seen: Seen, policy: OversightPolicy, features: Iterable[str]) -> list[Value]:
-    """Leave out what no rule looks at: it changes no judgement."""
+    """Leave out what no rule looks at and no estimate waits for: it changes no judgement."""
     columns = frozenset(features)
+    waited = {
+        realised(rule.metric, segment)
+        for rule in policy.rules
+        for segment in rule.segments or ("",)
+    }
     return [
         value
         for value in seen.values
-        if any(judging.looks_at(rule, value, columns) for rule in policy.rules)
+        if (value.metric, value.segment) in waited
+        or any(judging.looks_at(rule, value, columns) for rule in policy.rules)
     ]
 
 
 def _breaches(memory: _Memory, policy: OversightPolicy) -> list[Breach]:
     rules = {rule.id: rule for rule in policy.rules}
     found = []
-    for series in sorted(memory.points):
-        for stretch in fold(memory.points[series], rules[series.rule]):
+    for series in sorted(one for one in memory.points if one.rule):
+        points = confirmed(series, memory.points[series], rules[series.rule], memory.labels)
+        for stretch in fold(points, rules[series.rule]):
             said = memory.said[series, stretch.opened]
             opened = Span(stretch.opened, stretch.opened + memory.size)
             found.append(Breach(series, opened, stretch.cleared, said.value, said.reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,10 +17,11 @@ from watchkeeper_monitor.backtesting.replaying import Breach, replay
 from watchkeeper_monitor.backtesting.reporting import Line, Report, Skipped
 from watchkeeper_monitor.backtesting.schedule import schedule
 from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.confirming import realised
 from watchkeeper_monitor.store import panes, windows
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.specs import AISystem, OversightPolicy
+from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
 
 NEW, IN_FORCE = "new", "in force"
 
@@ -131,7 +132,7 @@ class Backtest:
             panes=tuple(_panes(c, system, version, self._question)),
             current=self._baselines.current(system, spec, version),
             under=lambda key: self._baselines.under(key, system, spec, version),
-            metrics=frozenset(rule.metric for one in policies for rule in one.rules),
+            metrics=frozenset(_metrics(rule for one in policies for rule in one.rules)),
         )
 
     def _policies(self, system: str) -> Iterator[tuple[str, OversightPolicy]]:
@@ -154,6 +155,16 @@ class Backtest:
         compared = compare(told[NEW], told[IN_FORCE])
         lines = [reporting.line(one, past.system, past.version) for one in compared]
         return Found(lines, skipped, judged)
+
+
+def _metrics(rules: Iterable[Rule]) -> Iterator[str]:
+    """Yield what rules look at, and what labels must say before an estimated breach ends."""
+    for rule in rules:
+        yield rule.metric
+        for segment in rule.segments or ("",):
+            subject = realised(rule.metric, segment)
+            if subject is not None:
+                yield subject[0]
 
 
 def _panes(c: sa.Connection, system: str, version: str, question: Question) -> Iterator[Pane]:

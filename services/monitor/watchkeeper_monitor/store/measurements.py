@@ -144,6 +144,25 @@ def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list
     return found
 
 
+def said_of(
+    c: sa.Connection, scope: Scope, metric: str, segment: str, since: datetime
+) -> dict[datetime, list[tuple[State, float | None]]]:
+    """Return what was judged of one metric in settled windows from `since` on, by window."""
+    rows = c.execute(
+        sa.select(measurements.c.window_start, measurements.c.state, measurements.c.value).where(
+            *_of(scope),
+            measurements.c.metric == metric,
+            measurements.c.segment == segment,
+            measurements.c.window_start >= since,
+            *_STANDING,
+        )
+    )
+    found: defaultdict[datetime, list[tuple[State, float | None]]] = defaultdict(list)
+    for start, state, value in rows:
+        found[start].append((State(state), value))
+    return found
+
+
 def breaching(
     c: sa.Connection, scope: Scope, since: datetime, until: datetime, least_scale: int = 1
 ) -> list[tuple[Series, datetime, int]]:
