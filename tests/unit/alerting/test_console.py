@@ -19,6 +19,7 @@ from watchkeeper_alerting.console.charts import (
     ticks,
 )
 from watchkeeper_alerting.console.overview import fleet, tables
+from watchkeeper_alerting.console.series import chosen_series, one_a_series, series_of
 from watchkeeper_alerting.console.sessions import Sessions
 from watchkeeper_alerting.store.measurements import Measurement
 from watchkeeper_shared.specs import AISystem, Owner, Task
@@ -105,16 +106,18 @@ def test_the_fleet_shows_the_worst_state_of_what_has_a_rule() -> None:
     rows = fleet({"credit": a_system(), "idle": a_system()}, found, {("idle", "critical"): 1}, {})
 
     assert [row.name for row in rows] == ["idle", "credit"]
-    assert [(str(one.family), one.state, one.count, one.of) for one in rows[1].families] == [
+    families = [(str(one.family), one.state, one.count, one.of) for one in rows[1].families]
+    assert families[:4] == [
         ("drift", "no_limit", 1, 1),
         ("data quality", "insufficient", 1, 1),
         ("performance", "breach", 1, 2),
         ("fairness", "no_data", 0, 0),
     ]
+    assert {state for _, state, _, _ in families[4:]} == {"no_data"}
     assert {one.state for one in rows[0].families} == {"no_data"}
 
 
-def test_in_a_table_what_needs_eyes_comes_first_and_what_has_no_rule_last() -> None:
+def test_in_a_table_what_needs_eyes_comes_first_and_what_has_no_rule_stands_apart() -> None:
     (table,) = tables(
         [
             measured(metric="f1", rule=""),
@@ -124,8 +127,26 @@ def test_in_a_table_what_needs_eyes_comes_first_and_what_has_no_rule_last() -> N
         ]
     )
 
-    assert [one.metric for one in table.rows] == ["brier", "accuracy", "recall", "f1"]
+    assert [one.metric for one in table.judged] == ["brier", "accuracy", "recall"]
+    assert [one.metric for one in table.unjudged] == ["f1"]
     assert table.states == (("breach", 1), ("warn", 1), ("ok", 1), ("no_limit", 1))
+
+
+def test_a_line_joins_windows_of_one_policy_and_version_only() -> None:
+    newest = [
+        measured(policy="yearly", rule=""),
+        measured(policy="daily", rule="accuracy"),
+        measured(policy="daily", version="2", rule="accuracy"),
+    ]
+
+    assert chosen_series(newest, None, "1") == newest[1]
+    assert chosen_series(newest, "yearly", None) == newest[0]
+    assert chosen_series(newest, "weekly", None) is None
+    assert [series_of(one) for one in one_a_series(newest)] == [
+        ("daily", "1"),
+        ("daily", "2"),
+        ("yearly", "1"),
+    ]
 
 
 @pytest.mark.parametrize(

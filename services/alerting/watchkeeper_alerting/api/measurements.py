@@ -37,14 +37,14 @@ def list_measurements(  # noqa: PLR0913 - every filter is public
     `limit` the oldest are left out.
     """
     wanted = Filter(
-        system,
-        version,
-        metric,
-        column,
-        segment,
-        instant(since, "from"),
-        instant(until, "to"),
-        latest,
+        system=system,
+        version=version,
+        metric=metric,
+        column=column,
+        segment=segment,
+        since=instant(since, "from"),
+        until=instant(until, "to"),
+        latest=latest,
     )
     with ctx.database.read() as c:
         found = measurements.select(c, wanted, limit + 1)

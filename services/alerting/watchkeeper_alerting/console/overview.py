@@ -54,11 +54,12 @@ class FleetRow:
 
 @dataclass(frozen=True, slots=True)
 class FamilyTable:
-    """The newest measurements of one family."""
+    """The newest measurements of one family: those that a rule looks at, and the others."""
 
     family: Family
     states: tuple[tuple[str, int], ...]
-    rows: tuple[Measurement, ...]
+    judged: tuple[Measurement, ...]
+    unjudged: tuple[Measurement, ...]
 
 
 def fleet(
@@ -93,15 +94,14 @@ def tables(found: Iterable[Measurement]) -> list[FamilyTable]:
         family = family_of(one.metric)
         if family is not None:
             by_family[family].append(one)
-    return [
-        FamilyTable(
-            family,
-            tuple(_counted(by_family[family])),
-            tuple(sorted(by_family[family], key=_order)),
-        )
-        for family in Family
-        if by_family[family]
-    ]
+    return [_table(family, by_family[family]) for family in Family if by_family[family]]
+
+
+def _table(family: Family, found: Sequence[Measurement]) -> FamilyTable:
+    ordered = sorted(found, key=_order)
+    judged = tuple(one for one in ordered if one.rule)
+    unjudged = tuple(one for one in ordered if not one.rule)
+    return FamilyTable(family, tuple(_counted(found)), judged, unjudged)
 
 
 def shown_state(one: Measurement) -> str:
@@ -155,6 +155,7 @@ def _counted(found: Iterable[Measurement]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: _RANK.get(item[0], 0))
 
 
-def _order(one: Measurement) -> tuple[int, int, str, str, str]:
+def _order(one: Measurement) -> tuple[int, int, str, str, str, str]:
     rank = _RANK.get(shown_state(one), 0) if one.rule else len(_RANK)
-    return rank, _METRIC_RANK.get(one.metric, 0), one.column, one.segment, one.version
+    metric = _METRIC_RANK.get(one.metric, 0)
+    return rank, metric, one.column, one.segment, one.policy, one.version

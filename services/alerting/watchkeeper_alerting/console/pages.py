@@ -61,6 +61,10 @@ SIGNS = {
 }
 
 
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"
+
+
 def _minute(moment: datetime | None) -> str:
     return "" if moment is None else messages.minute(moment).removesuffix(" UTC")
 
@@ -73,7 +77,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "minute": _minute}
+    made.filters |= {"number": number, "minute": _minute, "day": _day}
     made.globals |= {"signs": SIGNS, "css": CSS_PATH, "ago": ago, "shown_state": shown_state}
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from dataclasses import replace
 
 import msgspec
 from fastapi import APIRouter
@@ -15,10 +15,17 @@ from watchkeeper_alerting.console.access import Sent, Visitor, local, sessions_o
 from watchkeeper_alerting.console.charts import chart
 from watchkeeper_alerting.console.overview import fleet, tables
 from watchkeeper_alerting.console.pages import CSS, CSS_PATH, HEADERS, PageRoute, page
+from watchkeeper_alerting.console.series import (
+    chosen_series,
+    one_a_series,
+    one_a_window,
+    series_link,
+    series_of,
+)
 from watchkeeper_alerting.console.sessions import COOKIE
 from watchkeeper_alerting.reports import html_response, json_response
 from watchkeeper_alerting.store import alerts, measurements, objects, tickets
-from watchkeeper_alerting.store.measurements import Filter, Measurement
+from watchkeeper_alerting.store.measurements import Filter
 from watchkeeper_alerting.tickets import TicketState
 from watchkeeper_shared.db import audit
 from watchkeeper_shared.errors import NotFound
@@ -109,23 +116,35 @@ def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
 
 
 @router.get("/systems/{name}/series")
-def show_series(
-    name: str, ctx: Ctx, caller: Visitor, metric: str, column: str = "", segment: str = ""
+def show_series(  # noqa: PLR0913, PLR0917 - the caller, the context, and what names a series
+    name: str,
+    ctx: Ctx,
+    caller: Visitor,
+    metric: str,
+    column: str = "",
+    segment: str = "",
+    policy: str | None = None,
+    version: str | None = None,
 ) -> Response:
     """Show one metric over time, as a picture and as a table."""
     _system(ctx, name)
     wanted = Filter(system=name, metric=metric, column=column, segment=segment)
     with ctx.database.read() as c:
-        series = _one_a_window(measurements.select(c, wanted, 2 * _WINDOWS))[-_WINDOWS:]
-    if not series:
-        raise NotFound(f"nothing was measured yet for {metric} {column} {segment} of {name}")
+        newest = measurements.select(c, replace(wanted, latest=True), _MOST)
+        chosen = chosen_series(newest, policy, version)
+        if chosen is None:
+            raise NotFound(f"nothing was measured yet for {metric} {column} {segment} of {name}")
+        wanted = replace(wanted, policy=chosen.policy, version=chosen.version)
+        series = one_a_window(measurements.select(c, wanted, 2 * _WINDOWS))[-_WINDOWS:]
     return page(
         "series.html",
         name=name,
         newest=series[-1],
         series=series,
+        others=[one for one in one_a_series(newest) if series_of(one) != series_of(chosen)],
         chart=chart(series),
         caller=caller,
+        link=series_link,
     )
 
 
@@ -174,24 +193,9 @@ def show_audit(ctx: Ctx, caller: Visitor, before: int | None = None) -> Response
     )
 
 
-def series_link(one: Measurement) -> str:
-    """Return the address of a measurement's series."""
-    query = {"metric": one.metric, "column": one.column, "segment": one.segment}
-    given = {name: value for name, value in query.items() if value}
-    return f"/systems/{one.system}/series?{urlencode(given)}"
-
-
 def _system(ctx: Context, name: str) -> AISystem:
     with ctx.database.read() as c:
         stored = objects.current(c, "AISystem", name)
     if stored is None:
         raise NotFound(f"no system {name!r}")
     return msgspec.convert(stored.spec, AISystem)
-
-
-def _one_a_window(found: list[Measurement]) -> list[Measurement]:
-    """Keep one measurement a window and version: the one that a rule looks at, if any."""
-    kept: dict[tuple[object, str], Measurement] = {}
-    for one in sorted(found, key=lambda one: (one.window_start, bool(one.rule))):
-        kept[one.window_start, one.version] = one
-    return list(kept.values())

@@ -18,7 +18,7 @@ class Filter:
 
     Parameters
     ----------
-    system, version, metric, column, segment
+    system, version, policy, metric, column, segment
         Exact names; an empty segment is the whole window.
     since, until
         Windows that start at or after, and end at or before.
@@ -28,6 +28,7 @@ class Filter:
 
     system: str | None = None
     version: str | None = None
+    policy: str | None = None
     metric: str | None = None
     column: str | None = None
     segment: str | None = None
@@ -98,7 +99,7 @@ def latest_windows(c: sa.Connection) -> list[sa.Row[Any]]:
 
 
 def _conditions(wanted: Filter) -> Sequence[sa.ColumnElement[bool]]:
-    names = ("system", "version", "metric", "column", "segment")
+    names = ("system", "version", "policy", "metric", "column", "segment")
     given = {name: getattr(wanted, name) for name in names}
     found = [measurements.c[name] == value for name, value in given.items() if value is not None]
     if wanted.since is not None:
