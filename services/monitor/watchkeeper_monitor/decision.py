@@ -186,11 +186,6 @@ def _past_breach(
     return Judgement(State.WARN, f"{what}; {short}; {_size(value)}")
 
 
-def suffices(value: Value, rule: Rule) -> bool:
-    """Return whether there is enough data behind a value to judge it."""
-    return value.value is not None and _lacking(value, rule) is None
-
-
 def _lacking(value: Value, rule: Rule | None) -> Judgement | None:
     """Return the judgement for a value that there is too little data behind."""
     if value.value is None:

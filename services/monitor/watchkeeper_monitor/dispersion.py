@@ -38,6 +38,7 @@ from watchkeeper_monitor.metrics.values import (
     RateRatio,
     Test,
     TwoSample,
+    Value,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -61,11 +62,15 @@ class Sight:
         Chi-square and its degrees of freedom, or an effect and its sampling variance.
     is_ratio
         `effect / spread` is the variation by itself; otherwise neighbours are compared.
+    shared
+        Which part of the variation all windows have in common: the reference's own error,
+        `n / (n + m)` with n rows against m.
     """
 
     effect: float
     spread: float
     is_ratio: bool
+    shared: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +98,14 @@ def fixed(factor: float) -> Dispersion:
     return Dispersion(max(factor, 1.0), f"dispersion {factor:g} fixed by the policy")
 
 
-def sight(test: Test | None) -> Sight | None:
+def sight(value: Value) -> Sight | None:
     """Return what a window says about spread; None where there is no sampling error to see."""
+    test = value.test
     if isinstance(test, TwoSample):
-        return Sight(test.statistic, float(test.dof), is_ratio=True) if test.dof > 0 else None
+        if not test.dof:
+            return None
+        shared = value.n / max(value.n + (value.reference_n or 0), 1)
+        return Sight(test.statistic, float(test.dof), is_ratio=True, shared=shared)
     found = _effect(test)
     return Sight(*found, is_ratio=False) if found is not None and found[1] > 0 else None
 
@@ -130,7 +139,8 @@ def learnt(sights: Mapping[datetime, Sight], known: Dispersion | None = None) ->
 
     Fewer than 30 teach a lower bound only: it is then at least `known`, or 3 without that.
     One standard error is added, because a factor that is a tenth too small makes four false
-    alarms of one.
+    alarms of one. What the reference's own error explains (two of its standard deviations)
+    is no dispersion: it is in the test already.
 
     Parameters
     ----------
@@ -143,6 +153,8 @@ def learnt(sights: Mapping[datetime, Sight], known: Dispersion | None = None) ->
     ratios, dof = _ratios(ordered)
     count = len(ordered)
     taught = _mean(ratios, dof) if ratios.size else 0.0
+    if taught <= 1 + 2 * math.sqrt(2 / dof) * max((one.shared for one in ordered), default=0.0):
+        taught = 1.0
     if count >= FEWEST:
         factor = max(1.0, taught)
         return Dispersion(factor, f"dispersion {factor:.2g} learnt over {count} windows in control")

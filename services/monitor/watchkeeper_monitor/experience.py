@@ -1,18 +1,23 @@
 """What earlier windows taught about the dispersion of each series, at each scale.
 
-Only windows in control teach: what lies in a block that breached, at any scale, is left out
-when the question is asked, not when the window was stored. So an amendment that raises or
-withdraws a breach changes what was learnt from it too.
+Only windows in control teach. What lies in a block that breached, at any scale, is left out
+when the question is asked, not when the window was stored: an amendment that raises or
+withdraws a breach changes what was learnt from it too. And but for the first 30 windows after
+a reference, nothing teaches before it is 128 windows old: what the pools can find in it, they
+have found by then. Otherwise a small drift would teach itself normal while they look for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from watchkeeper_monitor.dispersion import Dispersion, Sight, learnt
+from watchkeeper_monitor.dispersion import FEWEST, Dispersion, Sight, learnt
 from watchkeeper_monitor.scales import POOLED
 from watchkeeper_monitor.windows import Span
+
+PROVEN = 2 * POOLED[-1]
+"""Within so many windows a pool of every scale lies wholly after a change."""
 
 Key = tuple[str, str, str]
 """Metric, column and segment."""
@@ -27,21 +32,22 @@ class Experience:
 
     Parameters
     ----------
-    size
-        Length of a window.
+    window
+        The window that is judged.
     recall
-        Gives the sights of blocks of one scale, all before the window that is judged.
+        Gives the sights of blocks of one scale that ended before it did.
     broken
         Gives the blocks that breached and whose last window starts in a span.
     """
 
     def __init__(
         self,
-        size: timedelta,
+        window: Span,
         recall: Callable[[int], Sights],
         broken: Callable[[datetime, datetime], Broken],
     ) -> None:
-        self._size = size
+        self._size = window.end - window.start
+        self._proven = window.end - PROVEN * self._size
         self._recall = recall
         self._broken = broken
         self._recalled: dict[int, tuple[Sights, Broken]] = {}
@@ -56,17 +62,22 @@ class Experience:
             self._recalled[scale] = self._at(scale)
         sights, breaches = self._recalled[scale]
         broken, length = breaches.get(key, ()), scale * self._size
-        return {
-            start: seen[key]
-            for start, seen in sights.items()
-            if key in seen
+        calm = [
+            start
+            for start in sorted(sights)
+            if key in sights[start]
             and not any(span.start < start + length and start < span.end for span in broken)
+        ]
+        at_once = FEWEST if scale == 1 else 0
+        return {
+            start: sights[start][key]
+            for place, start in enumerate(calm)
+            if place < at_once or start + length <= self._proven
         }
 
     def _at(self, scale: int) -> tuple[Sights, Broken]:
         sights = self._recall(scale)
         if not sights:
             return sights, {}
-        # A block twice the longest scale after the last sight cannot reach back to it.
-        reach = 2 * POOLED[-1] * self._size
-        return sights, self._broken(min(sights), max(sights) + reach)
+        # A block that ends so long after the last sight cannot reach back to it.
+        return sights, self._broken(min(sights), max(sights) + PROVEN * self._size)

@@ -13,7 +13,6 @@ from watchkeeper_monitor.decision import (
     decide_pooled,
     independent,
     levels,
-    suffices,
 )
 from watchkeeper_monitor.dispersion import Sight, fixed, sight
 from watchkeeper_monitor.experience import Experience, Key
@@ -137,18 +136,18 @@ def sights_of(
 ) -> dict[Key, Sight]:
     """Return what values teach about the spread of each series that can breach.
 
-    Nothing is learnt from too little data: its spread is not what later windows will have.
+    Too few rows for a decision teach too: the pools decide, and need to know.
     """
     found: dict[Key, Sight] = {}
     for value in values:
-        seen = sight(value.test)
+        seen = sight(value)
         if seen is not None and any(_can_breach(rule, value, features) for rule in rules):
             found[key_of(value)] = seen
     return found
 
 
 def _can_breach(rule: Rule, value: Value, features: Collection[str]) -> bool:
-    return rule.breach is not None and looks_at(rule, value, features) and suffices(value, rule)
+    return rule.breach is not None and looks_at(rule, value, features)
 
 
 def _looks(

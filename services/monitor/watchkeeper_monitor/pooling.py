@@ -99,7 +99,7 @@ class Pooling:
         size = self.task.spec.size_delta
         scope, end = self.task.scope, self.task.window.end
         return Experience(
-            size,
+            self.task.window,
             lambda scale: sights.before(self.c, scope, self.baseline.key, scale, size, end),
             partial(broken_blocks, self.c, scope, size),
         )

@@ -15,7 +15,7 @@ from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import sights
 from watchkeeper_shared.db.upsert import insert
 
-_Rows = list[tuple[str, str, str, float, float, bool]]
+_Rows = list[tuple[str, str, str, Sight]]
 
 
 def put(
@@ -35,7 +35,7 @@ def put(
     known = c.execute(sa.select(sights.c.start).where(*mine, *this)).one_or_none()
     if known is None and c.execute(sa.select(sa.func.count()).where(*mine)).scalar_one() >= MOST:
         return
-    rows: _Rows = [(*key, one.effect, one.spread, one.is_ratio) for key, one in seen.items()]
+    rows: _Rows = [(*key, one) for key, one in seen.items()]
     fresh = insert(c, sights).values(
         policy=scope.policy,
         system=scope.system,
@@ -67,10 +67,7 @@ def before(
 
 def _decode(data: bytes) -> dict[Key, Sight]:
     rows = msgspec.msgpack.decode(data, type=_Rows)
-    return {
-        (metric, column, segment): Sight(effect, spread, is_ratio)
-        for metric, column, segment, effect, spread, is_ratio in rows
-    }
+    return {(metric, column, segment): one for metric, column, segment, one in rows}
 
 
 def _of(scope: Scope, reference: str, scale: int) -> tuple[sa.ColumnElement[bool], ...]:

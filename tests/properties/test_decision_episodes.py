@@ -1,0 +1,189 @@
+"""Whatever the windows say: episodes are a fold of them, told once, and do not flap."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchkeeper_monitor.episodes import (
+    Episode,
+    EpisodeState,
+    Opening,
+    Point,
+    Stretch,
+    TurnKind,
+    fold,
+    lookback,
+)
+from watchkeeper_monitor.telling import turns_of
+from watchkeeper_shared.specs import Clear, Rule
+from watchkeeper_shared.states import State
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+SCALES = (1, 1, 1, 2, 4, 8)
+
+rules = st.builds(
+    lambda kn, clear: Rule(
+        id="r", metric="psi", breach=0.25, sustained=f"{min(kn)} of {max(kn)}", clear=clear
+    ),
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.none() | st.builds(Clear, limit=st.just(0.2), count=st.integers(1, 4)),
+)
+said = st.tuples(
+    st.sampled_from(list(State)),
+    st.sampled_from((0.1, 0.22, 0.24, 0.3, 0.5)),
+    st.sampled_from(SCALES),
+    st.sampled_from((0, 2, 4, 6, 8, 14)),
+)
+lives = st.lists(said, min_size=1, max_size=24)
+
+
+def points_of(life: list[tuple[State, float, int, int]]) -> list[Point]:
+    return [
+        Point(START + place * DAY, state, value, scale if state is State.BREACH else 1, calm)
+        for place, (state, value, scale, calm) in enumerate(life)
+    ]
+
+
+def opening_before(whole: list[Point], rule: Rule, start: int) -> Opening | None:
+    open_now = [one for one in fold(whole[:start], rule) if one.cleared is None]
+    if not open_now:
+        return None
+    since = open_now[0].opened
+    breaching = (one for one in whole[:start] if one.state is State.BREACH)
+    return Opening(since, max((one.scale for one in breaching if one.window >= since), default=1))
+
+
+@given(lives, rules, st.data())
+def test_folding_on_from_any_window_is_folding_all(
+    life: list[tuple[State, float, int, int]], rule: Rule, data: st.DataObject
+) -> None:
+    whole = points_of(life)
+    start = data.draw(st.integers(0, len(whole)))
+    known = min(start, lookback(rule))
+
+    ended = [one for one in fold(whole[:start], rule) if one.cleared is not None]
+    after = fold(whole[start - known :], rule, opening_before(whole, rule, start), known)
+
+    assert ended + after == fold(whole, rule)
+
+
+@given(lives, rules)
+def test_a_stretch_opens_on_a_breach_and_ends_on_a_calm_window(
+    life: list[tuple[State, float, int, int]], rule: Rule
+) -> None:
+    whole = {point.window: point for point in points_of(life)}
+    limit = 0.25 if rule.clear is None else rule.clear.limit
+    for stretch in fold(list(whole.values()), rule):
+        inside = [
+            one
+            for one in whole.values()
+            if stretch.opened <= one.window
+            and (stretch.cleared is None or one.window <= stretch.cleared)
+            and one.state is State.BREACH
+        ]
+        scale = max(one.scale for one in inside)
+        assert whole[stretch.opened].state is State.BREACH
+        if stretch.cleared is None:
+            continue
+        last = whole[stretch.cleared]
+        assert last.state is not State.BREACH
+        if scale == 1:
+            assert last.state in (State.OK, State.WARN)
+            assert last.value is not None
+            assert last.value < limit
+        else:
+            assert last.calm & scale
+
+
+class People:
+    """Who is told, and remembers."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.episodes: dict[str, Episode] = {}
+        self.turns = 0
+
+    def hear(self, points: list[Point], since: datetime) -> None:
+        stored = sorted(self.episodes.values(), key=lambda one: (one.opened, one.generation))
+        reaching = [one for one in stored if one.cleared is None or one.cleared >= since]
+        pooled = [
+            (one.window, one.scale)
+            for one in points
+            if one.window < since and one.state is State.BREACH and one.scale > 1
+        ]
+        for turn in turns_of(points, reaching, self.rule, since, pooled):
+            self.turns += 1
+            name = f"{turn.opened}/{turn.generation}" if turn.episode is None else turn.episode.id
+            before = self.episodes.get(name)
+            point = turn.point
+            self.episodes[name] = Episode(
+                id=name,
+                opened=turn.opened,
+                cleared=point.window if turn.kind is TurnKind.CLEARED and point else None,
+                state={
+                    TurnKind.CLEARED: EpisodeState.CLEARED,
+                    TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
+                }.get(turn.kind, EpisodeState.OPEN),
+                generation=turn.generation,
+                told_window=point.window if point else turn.opened,
+                told_state=point.state if point else State.OK,
+                told_value=point.value if point else before and before.told_value,
+            )
+
+    @property
+    def standing(self) -> int:
+        return sum(one.state is EpisodeState.OPEN for one in self.episodes.values())
+
+
+@given(lives, rules)
+def test_window_by_window_people_know_whether_a_breach_is_open(
+    life: list[tuple[State, float, int, int]], rule: Rule
+) -> None:
+    whole = points_of(life)
+    people = People(rule)
+    for end in range(1, len(whole) + 1):
+        people.hear(whole[:end], whole[end - 1].window)
+
+        open_now = any(one.cleared is None for one in fold(whole[:end], rule))
+        assert people.standing == open_now
+
+
+@settings(max_examples=200)
+@given(lives, rules, st.data())
+def test_after_an_amendment_people_know_what_the_windows_say_now(
+    life: list[tuple[State, float, int, int]], rule: Rule, data: st.DataObject
+) -> None:
+    whole = points_of(life)
+    people = People(rule)
+    people.hear(whole, whole[0].window)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    amended = [*life[:place], data.draw(said), *life[place + 1 :]]
+    now = points_of(amended)
+
+    people.hear(now, now[0].window)
+    told = people.turns
+    people.hear(now, now[0].window)
+
+    assert people.standing == any(one.cleared is None for one in fold(now, rule))
+    assert people.turns == told, "what people know is told again"
+
+
+@given(st.lists(st.sampled_from((State.OK, State.WARN, State.BREACH)), min_size=2, max_size=40))
+def test_values_that_cross_the_limit_but_not_the_clear_limit_are_one_breach(
+    states: list[State],
+) -> None:
+    rule = Rule(id="r", metric="psi", breach=0.25, clear=Clear(limit=0.2))
+    life = [(state, 0.26 if state is State.BREACH else 0.24, 1, 0) for state in states]
+    people = People(rule)
+    whole = points_of(life)
+    for end in range(1, len(whole) + 1):
+        people.hear(whole[:end], whole[end - 1].window)
+
+    found: list[Stretch] = fold(whole, rule)
+
+    assert len(found) <= 1
+    assert people.turns == len(found), "told once, and not again for each crossing"
