@@ -14,6 +14,7 @@ from watchkeeper_monitor.grids import Categories, Grid
 from watchkeeper_monitor.grids.axes import Floats, as_floats
 from watchkeeper_monitor.grids.texts import flat
 
+Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
 Fields = dict[str, int]
 
@@ -31,9 +32,9 @@ class Columns:
         Rows.
     numeric
         float64 `[axes, n]`; NaN is a missing value.
-    mistyped
-        int64 `[axes]`: values of a numeric column that are no numbers, and scores that are no
-        probabilities; their rows are NaN.
+    wrong
+        Axis → bool `[n]`: values of a numeric column that are no numbers, and scores that are
+        no probabilities; their rows are NaN. Axes without one are left out.
     categorical
         int32 `[categorical features, n]`: codes of `Categories.encode`.
     prediction
@@ -44,10 +45,10 @@ class Columns:
         float64 `[n]`, milliseconds, NaN where none was sent; None where there is none at all.
     score_row
         Which axis holds the score.
-    newest
-        The newest event time in microseconds since 1970; `-inf` where there is none.
+    times
+        int64 `[n]`, microseconds since 1970; None where there are none.
     outcomes
-        Rows that name an outcome, and those of them that failed.
+        int8 `[n]`: 0 where none was named, 1 for any, 2 for `error`; None where there is none.
     attributions
         float64 `[features, n]` in the order of `Grid.features`, NaN where none was sent; None
         where there is none at all.
@@ -55,20 +56,36 @@ class Columns:
 
     n: int
     numeric: Floats
-    mistyped: npt.NDArray[np.int64]
+    wrong: dict[int, Bools]
     categorical: Codes
     prediction: npt.NDArray[np.int16] | Floats
     groups: npt.NDArray[np.int16]
     latency: Floats | None
     score_row: int
-    newest: float = -np.inf
-    outcomes: tuple[int, int] = (0, 0)
+    times: npt.NDArray[np.int64] | None = None
+    outcomes: npt.NDArray[np.int8] | None = None
     attributions: Floats | None = None
 
     @property
     def score(self) -> Floats:
         """The scores, NaN where none was sent."""
         return np.asarray(self.numeric[self.score_row])
+
+    def take(self, rows: Bools) -> Columns:
+        """Return the rows of a mask."""
+        return Columns(
+            n=int(np.count_nonzero(rows)),
+            numeric=self.numeric[:, rows],
+            wrong={axis: mask[rows] for axis, mask in self.wrong.items()},
+            categorical=self.categorical[:, rows],
+            prediction=self.prediction[rows],
+            groups=self.groups[:, rows],
+            latency=None if self.latency is None else self.latency[rows],
+            score_row=self.score_row,
+            times=None if self.times is None else self.times[rows],
+            outcomes=None if self.outcomes is None else self.outcomes[rows],
+            attributions=None if self.attributions is None else self.attributions[:, rows],
+        )
 
 
 def encode(batch: pa.RecordBatch, grid: Grid) -> Columns:
@@ -78,17 +95,17 @@ def encode(batch: pa.RecordBatch, grid: Grid) -> Columns:
     left out: both are facts about data quality and no reason to fail.
     """
     fields = {name: at for at, name in enumerate(batch.schema.names)}
-    numeric, mistyped = _numeric(batch, fields, grid)
+    numeric, wrong = _numeric(batch, fields, grid)
     return Columns(
         n=batch.num_rows,
         numeric=numeric,
-        mistyped=mistyped,
+        wrong=wrong,
         categorical=_coded(batch, fields, grid.categories),
         prediction=prediction_of(batch, grid),
         groups=groups_of(batch, grid),
         latency=_numbers(batch, "latency_ms") if "latency_ms" in fields else None,
         score_row=grid.score,
-        newest=_newest(batch, fields),
+        times=_times(batch, fields),
         outcomes=_outcomes(batch, fields),
         attributions=_attributions(batch, fields, grid),
     )
@@ -122,37 +139,37 @@ def class_scores_of(batch: pa.RecordBatch, grid: Grid) -> Floats | None:
     return np.stack([_numbers(batch, name) for name in names])
 
 
-def _numeric(
-    batch: pa.RecordBatch, fields: Fields, grid: Grid
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _numeric(batch: pa.RecordBatch, fields: Fields, grid: Grid) -> tuple[Floats, dict[int, Bools]]:
     numeric = np.full((len(grid.axes), batch.num_rows), np.nan)
-    mistyped = np.zeros(len(grid.axes), dtype=np.int64)
+    wrong: dict[int, Bools] = {}
     for row, axis in enumerate(grid.axes):
-        if axis.field in fields:
-            mistyped[row] = _numbers_into(numeric[row], batch.column(fields[axis.field]))
+        if axis.field not in fields:
+            continue
+        column = flat(batch.column(fields[axis.field]))
+        if not _numbers_into(numeric[row], column) and column.null_count < len(column):
+            wrong[row] = np.asarray(column.is_valid())
     score = numeric[grid.score]
-    wrong = (score < 0) | (score > 1)
-    if wrong.any():  # no probability; counted, and used for nothing
-        mistyped[grid.score] += np.count_nonzero(wrong)
-        score[wrong] = np.nan
-    return numeric, mistyped
+    outside = (score < 0) | (score > 1)
+    if outside.any():  # no probability; counted, and used for nothing
+        wrong[grid.score] = outside
+        score[outside] = np.nan
+    return numeric, wrong
 
 
 def _numbers(batch: pa.RecordBatch, field: str) -> Floats:
     target = np.full(batch.num_rows, np.nan)
     if field in batch.schema.names:
-        _numbers_into(target, batch.column(field))
+        _numbers_into(target, flat(batch.column(field)))
     return target
 
 
-def _numbers_into(target: Floats, column: Any) -> int:
-    """Write the column's numbers into `target`; return how many values are no numbers."""
-    column = flat(column)
+def _numbers_into(target: Floats, column: Any) -> bool:
+    """Write the column's numbers into `target`; False if the column holds no numbers."""
     kind = column.type
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        target[:] = as_floats(column)
-        return 0
-    return len(column) - int(column.null_count)
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        return False
+    target[:] = as_floats(column)
+    return True
 
 
 def _coded(batch: pa.RecordBatch, fields: Fields, columns: tuple[Categories, ...]) -> Codes:
@@ -165,23 +182,24 @@ def _coded(batch: pa.RecordBatch, fields: Fields, columns: tuple[Categories, ...
     return codes
 
 
-def _newest(batch: pa.RecordBatch, fields: Fields) -> float:
-    if "time" not in fields or not batch.num_rows:
-        return -np.inf
+def _times(batch: pa.RecordBatch, fields: Fields) -> npt.NDArray[np.int64] | None:
+    if "time" not in fields:
+        return None
     column = flat(batch.column(fields["time"]))
-    if not pa.types.is_timestamp(column.type):
-        return -np.inf
-    newest = pc.max(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())).as_py()
-    return -np.inf if newest is None else float(newest)
+    if not pa.types.is_timestamp(column.type) or column.null_count:
+        return None
+    micros = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
+    return np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _outcomes(batch: pa.RecordBatch, fields: Fields) -> tuple[int, int]:
+def _outcomes(batch: pa.RecordBatch, fields: Fields) -> npt.NDArray[np.int8] | None:
     if "decision.outcome" not in fields:
-        return 0, 0
+        return None
     column = flat(batch.column(fields["decision.outcome"]))
-    named = len(column) - int(column.null_count)
-    failed = pc.sum(pc.equal(column, ERROR_OUTCOME)).as_py() if named else 0
-    return named, int(failed or 0)
+    if column.null_count == len(column):
+        return None
+    failed = np.asarray(pc.equal(column, ERROR_OUTCOME).fill_null(False))
+    return np.asarray(np.asarray(column.is_valid()).astype(np.int8) + failed)
 
 
 def _attributions(batch: pa.RecordBatch, fields: Fields, grid: Grid) -> Floats | None:

@@ -6,7 +6,6 @@ positions ─► which ids are new? ─► per pane: profile, sample, index
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from watchkeeper_monitor import columns, intake, samples
+from watchkeeper_monitor import columns, samples
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.identity import hash_ids
 from watchkeeper_monitor.pending import Pending
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.store import counting, index, labels, panes
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.windows import MICROSECOND, pane_at, pane_length, panes_of
@@ -30,6 +30,7 @@ from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.eventlog.port import TopicPartition
 from watchkeeper_shared.events.batches import as_classes, concatenate
+from watchkeeper_shared.events.letters import letter
 from watchkeeper_shared.events.rows import Kind
 
 OWNER = "monitor"
@@ -196,7 +197,9 @@ class Flusher:
         spec = self._registry.systems()[key.system]
         baseline = self._baselines.current(key.system, spec, key.version)
         encoded = columns.encode(rows.batch, baseline.grid)
-        delta = Profile.empty(baseline.grid)
+        policies = self._registry.policies_for(key.system)
+        slices = slices_of(rule for one in policies for rule in one.spec.rules)
+        delta = Profile.empty(baseline.grid, slices)
         delta.add_predictions(encoded)
         panes.merge_profile(c, key, source, delta, baseline.grid, encoded.n)
         first = rows.batch.slice(0, self._sample_rows)
@@ -228,6 +231,5 @@ def _bury(c: sa.Connection, pending: Pending, now: datetime) -> None:
     consumer = pending.claim.consumer
     counting.bury(c, consumer, pending.dead, now)
     for dead in pending.dead:
-        event, message = intake.letter(dead, consumer)
-        event_id = hashlib.sha256(event.encode()).hexdigest()
+        event_id, message = letter(dead.record, consumer, dead.code, dead.detail)
         outbox.enqueue(c, OWNER, message, event_id, now)

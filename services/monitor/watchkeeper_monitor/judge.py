@@ -17,6 +17,7 @@ from watchkeeper_monitor.agenda import Agenda, Planner, Task
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.measuring import judge_window
 from watchkeeper_monitor.meters import Meters
+from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_monitor.store import counting, labels, panes
 from watchkeeper_monitor.store.windows import Scope
@@ -104,7 +105,9 @@ class Judge:
                 return False
             given_up = labels.give_up(c, system, self._oldest_label())
             counting.count(c, {(system, "label_unknown"): given_up} if given_up else {})
-            joined = joining.join(c, system, spec, self._baselines)
+            policies = self._registry.policies_for(system)
+            slices = slices_of(rule for one in policies for rule in one.spec.rules)
+            joined = joining.join(c, system, spec, self._baselines, slices)
         self._meters.labels_joined.inc(joined)
         return True
 

@@ -13,6 +13,7 @@ from watchkeeper_monitor.baselines import Baseline, Baselines
 from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.pooling import Pooling
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.store import measurements, panes, windows
 from watchkeeper_monitor.store.windows import Judged
 from watchkeeper_monitor.windows import Status, status
@@ -45,8 +46,9 @@ def judge_window(
     if before is not None:
         revision = before.revision + (after is Status.AMENDED)
     judged = Judged(task.window, revision, after, profile.rows, content, now)
-    reference = None if baseline.reference is None else baseline.reference.profile
-    values = measure(spec, baseline.grid, profile, reference)
+    reference = baseline.reference
+    base = None if reference is None else reference.sliced(profile.slices)
+    values = measure(spec, baseline.grid, profile, base, end=task.window.end)
     pools = [] if after is Status.PROVISIONAL else pooling.pools()
     found = judging.judge(
         values,
@@ -82,10 +84,11 @@ def merged(
     current = baselines.current(scope.system, spec, scope.version)
     key = panes.counted_on(stored, current.key)
     baseline = baselines.under(key, scope.system, spec, scope.version) or current
-    profile = Profile.empty(baseline.grid)
+    slices = () if task.policy is None else slices_of(task.policy.spec.rules)
+    profile = Profile.empty(baseline.grid, slices)
     for one in stored:
         if one.reference == baseline.key:
-            profile.merge(Profile.from_bytes(baseline.grid, one.profile))
+            profile.merge(Profile.from_bytes(baseline.grid, one.profile, slices))
     return baseline, profile
 
 

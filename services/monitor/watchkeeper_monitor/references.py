@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from watchkeeper_monitor.columns import class_scores_of, encode, groups_of, pred
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.sampling import bottom
+from watchkeeper_monitor.segments import rows_of
 from watchkeeper_shared.errors import InvalidObject, MalformedRecord
 from watchkeeper_shared.specs import AISystem
 
@@ -82,6 +83,33 @@ class Reference:
     def id(self) -> str:
         """SHA-256 of the artifact, in hexadecimal."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @cached_property
+    def _slices(self) -> dict[str, Profile]:
+        return {}
+
+    @cached_property
+    def _sliced(self) -> dict[tuple[str, ...], Profile]:
+        return {(): self.profile}
+
+    def sliced(self, segments: Iterable[str]) -> Profile:
+        """Return the reference's profile together with those of slices of its rows.
+
+        Slices are of the policy, which comes after the reference: they are counted from the
+        sample, and tests allow for how few rows that leaves.
+        """
+        wanted = tuple(segments)
+        if wanted not in self._sliced:
+            slices = {name: self._slice(name) for name in wanted}
+            self._sliced[wanted] = replace(self.profile, slices=slices)
+        return self._sliced[wanted]
+
+    def _slice(self, name: str) -> Profile:
+        if name not in self._slices:
+            rows = rows_of(name, self.grid, groups_of(self.sample, self.grid))
+            self._slices[name] = Profile.empty(self.grid)
+            add_rows(self._slices[name], self.sample.filter(pa.array(rows)))
+        return self._slices[name]
 
     def to_bytes(self) -> bytes:
         """Return the artifact: no time and no machine in it, so equal rows give equal bytes."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import (
@@ -26,8 +29,10 @@ from watchkeeper_monitor.metrics.values import (
     Test,
     TwoSample,
     Value,
+    nothing,
 )
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_shared.metric_names import family_of
 from watchkeeper_shared.specs import AISystem
 
 __all__ = [
@@ -65,21 +70,71 @@ def measure(
     Parameters
     ----------
     window, reference
-        Profiles on `grid`; no reference, no drift.
+        Profiles on `grid`; no reference, no drift. Of each slice of the window the same is
+        measured but fairness.
     group_rows
         Rows that a group needs to take part in a fairness gap over all groups.
     end
         When the window ends; without it there is no freshness.
     """
-    performed = list(performance.measure(grid, window))
-    before = [] if reference is None else list(performance.measure(grid, reference))
     return [
-        *drift.measure(grid, window, reference),
-        *quality.measure(grid, window, reference, end),
-        *performed,
-        *changes.measure(performed, before),
+        *_ungrouped(grid, window, reference, end),
         *fairness.measure(spec, grid, window, group_rows),
         *estimated.measure(spec, grid, window),
-        *operation.measure(window),
-        *explanation.measure(grid, window, reference),
+        *_sliced(grid, window, reference, end),
     ]
+
+
+def _ungrouped(
+    grid: Grid, window: Profile, reference: Profile | None, end: datetime | None
+) -> Iterator[Value]:
+    performed = list(performance.measure(grid, window))
+    yield from drift.measure(grid, window, reference)
+    yield from quality.measure(grid, window, reference, end)
+    yield from performed
+    yield from changes.measure(performed, _performed(grid, reference))
+    yield from operation.measure(window)
+    yield from explanation.measure(grid, window, reference)
+
+
+def _performed(grid: Grid, reference: Profile | None) -> Sequence[Value]:
+    if reference is None:
+        return ()
+    return _performed_before(grid, reference, reference.labelled)
+
+
+@lru_cache(maxsize=64)
+def _performed_before(grid: Grid, reference: Profile, _labelled: int) -> Sequence[Value]:
+    """Measure a reference once for all windows that are compared with it."""
+    return tuple(performance.measure(grid, reference))
+
+
+def _sliced(
+    grid: Grid, window: Profile, reference: Profile | None, end: datetime | None
+) -> Iterator[Value]:
+    """Yield the same for each slice; what has a segment of its own already is left out."""
+    for name, part in window.slices.items():
+        base = None if reference is None else reference.slices.get(name)
+        torn = _is_torn(part)
+        for value in _ungrouped(grid, _unlabelled(part) if torn else part, base, end):
+            if value.segment:
+                continue
+            if torn and family_of(value.metric) is Family.PERFORMANCE:
+                why = "labels of this slice came in part before the policy named it"
+                yield nothing(value.metric, value.column, why, n=part.rows, segment=name)
+            else:
+                yield replace(value, segment=name)
+
+
+def _is_torn(part: Profile) -> bool:
+    """Return whether labels were counted whose predictions were not, or taken back unadded."""
+    confusion = part.section("confusion")
+    return not 0 <= part.labelled <= part.rows or bool((confusion < 0).any())
+
+
+def _unlabelled(part: Profile) -> Profile:
+    """Return a copy without what labels added."""
+    bare = replace(part, vector=part.vector.copy())
+    sections = part.layout.sections
+    bare.vector[sections["labelled"][0] : sections["expected_rows"][0]] = 0
+    return bare

@@ -22,8 +22,10 @@ def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: 
     In blocks that stay in the processor's cache, where the vectorised sort of numpy >= 2 is
     three times as fast as on 100,000 rows.
     """
-    at.view(into, "nulls")[:] -= columns.mistyped
-    at.view(into, "mistyped")[:] += columns.mistyped
+    for axis, rows in columns.wrong.items():
+        mistyped = np.count_nonzero(rows)
+        at.view(into, "nulls")[axis] -= mistyped
+        at.view(into, "mistyped")[axis] += mistyped
     for start in range(0, columns.n, _BLOCK):
         _add_block(into, extremes, columns.numeric[:, start : start + _BLOCK], grid, at)
 

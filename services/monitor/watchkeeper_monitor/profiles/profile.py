@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from watchkeeper_monitor.profiles.labelling import Labelled
 from watchkeeper_monitor.profiles.layout import Layout, layout_of
 from watchkeeper_monitor.profiles.packing import pack, unpack
 from watchkeeper_monitor.profiles.running import add_running
+from watchkeeper_monitor.segments import rows_of
 from watchkeeper_shared.errors import Conflict, MalformedRecord
 
 Floats = npt.NDArray[np.float64]
@@ -45,18 +48,22 @@ class Profile:
         float64 `[2, axes + 1]`: least and greatest value seen, and in the last column the
         newest event time in microseconds since 1970; `inf` and `-inf` before the first.
         Labels never change them.
+    slices
+        Profiles of declared slices of the rows, by name (see `segments`).
     """
 
     grid: Grid
     vector: Ints
     extremes: Floats
+    slices: dict[str, Profile] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, grid: Grid) -> Profile:
-        """Return the profile of no rows."""
+    def empty(cls, grid: Grid, slices: Iterable[str] = ()) -> Profile:
+        """Return the profile of no rows, that will count these slices too."""
         extremes = np.empty((2, len(grid.axes) + 1))
         extremes[0], extremes[1] = np.inf, -np.inf
-        return cls(grid, np.zeros(layout_of(grid).size, dtype=np.int64), extremes)
+        vector = np.zeros(layout_of(grid).size, dtype=np.int64)
+        return cls(grid, vector, extremes, {name: cls.empty(grid) for name in slices})
 
     @property
     def layout(self) -> Layout:
@@ -105,7 +112,10 @@ class Profile:
         add_numeric(self.vector, self.extremes, columns, self.grid, at)
         add_coded(self.vector, columns, self.grid, at)
         add_running(self.vector, columns, at)
-        self.extremes[1, -1] = max(self.extremes[1, -1], columns.newest)
+        if columns.times is not None:
+            self.extremes[1, -1] = max(self.extremes[1, -1], float(columns.times.max()))
+        for name, part in self.slices.items():
+            part.add_predictions(columns.take(rows_of(name, self.grid, columns.groups)))
         add_expected(self.vector, columns, self.grid, at)
 
     def add_duplicates(self, rows: int) -> None:
@@ -127,6 +137,8 @@ class Profile:
             raise ValueError(f"sign must be 1 or -1, got {sign}")
         if len(labelled.label):
             labelling.add(self.vector, labelled, sign, self.grid, self.layout)
+            for name, part in self.slices.items():
+                part.add_labels(labelled.take(rows_of(name, self.grid, labelled.groups)), sign)
             add_tracked(self.vector, labelled, sign, self.grid, self.layout)
 
     def merge(self, other: Profile) -> None:
@@ -144,6 +156,8 @@ class Profile:
         self.vector += other.vector
         np.minimum(self.extremes[0], other.extremes[0], out=self.extremes[0])
         np.maximum(self.extremes[1], other.extremes[1], out=self.extremes[1])
+        for name, part in other.slices.items():
+            self.slices.setdefault(name, Profile.empty(self.grid)).merge(part)
 
     def to_bytes(self) -> bytes:
         """Return compact bytes; equal contents give equal bytes."""
@@ -151,25 +165,59 @@ class Profile:
         places = self.layout.sum_places
         limbs = carry(np.stack([normal[places], normal[places + 1]], axis=-1))
         normal[places], normal[places + 1] = limbs[:, 0], limbs[:, 1]
-        head = _MAGIC + bytes.fromhex(self.grid.id[: 2 * _ID_BYTES])
-        return head + self.extremes.astype("<f8").tobytes() + pack(normal)
+        own = self.extremes.astype("<f8").tobytes() + pack(normal)
+        parts = [own, *self._slice_bytes()]
+        sizes = b"".join(len(part).to_bytes(4, "big") for part in parts)
+        return b"".join((_head(self.grid), len(parts).to_bytes(2, "big"), sizes, *parts))
+
+    def _slice_bytes(self) -> list[bytes]:
+        """Return name and bytes of each slice that anything was counted in, in text order."""
+        filled = [name for name in sorted(self.slices) if self.slices[name].vector.any()]
+        return [part for name in filled for part in (name.encode(), self.slices[name].to_bytes())]
 
     @classmethod
-    def from_bytes(cls, grid: Grid, data: bytes) -> Profile:
+    def from_bytes(cls, grid: Grid, data: bytes, slices: Collection[str] | None = None) -> Profile:
         """Read what `to_bytes` wrote.
+
+        Parameters
+        ----------
+        slices
+            Which slices to read; None reads them all.
 
         Raises
         ------
         MalformedRecord
             The bytes are no profile of this grid.
         """
-        head = _MAGIC + bytes.fromhex(grid.id[: 2 * _ID_BYTES])
-        body = len(head) + 16 * (len(grid.axes) + 1)
-        if data[: len(head)] != head:
+        if not data.startswith(_head(grid)):
             raise MalformedRecord("malformed", f"these bytes are no profile of grid {grid.id[:12]}")
         try:
-            vector = unpack(data[body:], layout_of(grid).size)
-            extremes = np.frombuffer(data[len(head) : body], dtype="<f8").astype(np.float64)
-            return cls(grid, vector, extremes.reshape(2, -1))
+            own, *rest = _parts(data[len(_head(grid)) :])
+            width = 16 * (len(grid.axes) + 1)
+            extremes = np.frombuffer(own[:width], dtype="<f8").astype(np.float64).reshape(2, -1)
+            vector = unpack(own[width:], layout_of(grid).size)
+            names = [name.decode() for name in rest[::2]]
         except ValueError as error:
             raise MalformedRecord("malformed", f"a broken profile: {error}") from error
+        wanted = names if slices is None else slices
+        found = {
+            name: cls.from_bytes(grid, part)
+            for name, part in zip(names, rest[1::2], strict=True)
+            if name in wanted
+        }
+        return cls(grid, vector, extremes, found)
+
+
+def _head(grid: Grid) -> bytes:
+    return _MAGIC + bytes.fromhex(grid.id[: 2 * _ID_BYTES])
+
+
+def _parts(data: bytes) -> list[bytes]:
+    """Split what `to_bytes` joined: the number of parts, their lengths, the parts."""
+    count = int.from_bytes(data[:2], "big")
+    start = 2 + 4 * count
+    lengths = [int.from_bytes(data[at : at + 4], "big") for at in range(2, start, 4)]
+    if not count or start + sum(lengths) != len(data):
+        raise ValueError(f"{count} parts do not make {len(data)} bytes")
+    ends = list(accumulate(lengths, initial=start))
+    return [data[a:b] for a, b in pairwise(ends)]

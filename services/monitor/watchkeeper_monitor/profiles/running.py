@@ -20,8 +20,9 @@ def add_running(into: Ints, columns: Columns, at: Layout) -> None:
         sent = columns.latency[~np.isnan(columns.latency)]
         cells = at.view(into, "latency_cells")
         cells += np.bincount(LATENCY.places(sent), minlength=cells.size)
-    if columns.outcomes[0]:
-        at.view(into, "outcomes")[:] += columns.outcomes
+    if columns.outcomes is not None:
+        named, failed = (np.count_nonzero(columns.outcomes >= code) for code in (1, 2))
+        at.view(into, "outcomes")[:] += (named, failed)
     if columns.attributions is not None:
         _add_attributions(into, columns.attributions, at)
 

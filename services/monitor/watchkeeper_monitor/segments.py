@@ -1,0 +1,73 @@
+"""Declared slices of a system's rows, such as `SEX=2` or `SEX=2&RAC1P=3`.
+
+A slice has a profile of its own beside that of everything, so the same metrics are measured on
+it. What a slice is made of must be known of a prediction when its label comes, and that is its
+groups: slices are of declared attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from watchkeeper_monitor.grids import Grid
+from watchkeeper_shared.errors import InvalidObject
+from watchkeeper_shared.metric_names import Family, family_of
+from watchkeeper_shared.specs import Rule
+
+Bools = npt.NDArray[np.bool_]
+
+
+def slices_of(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Return the slices that rules look at, in text order.
+
+    The segments of a fairness rule are groups, which every profile counts anyway.
+    """
+    named = (rule.segments for rule in rules if family_of(rule.metric) is not Family.FAIRNESS)
+    return tuple(sorted({segment for segments in named for segment in segments if segment}))
+
+
+def parse(segment: str) -> tuple[tuple[str, str], ...]:
+    """Return the attributes of a slice and the group that each must have.
+
+    Raises
+    ------
+    InvalidObject
+        The text is no list of `attribute=group`, joined by `&`.
+
+    Examples
+    --------
+    >>> parse("SEX=2&RAC1P=3")
+    (('SEX', '2'), ('RAC1P', '3'))
+    """
+    parts = tuple(part.partition("=") for part in segment.split("&"))
+    if not all(name and equals for name, equals, _ in parts):
+        raise InvalidObject(
+            f"a segment is `attribute=group`, several joined by `&`, as in SEX=2&RAC1P=3; "
+            f"got {segment!r}"
+        )
+    return tuple((name, group) for name, _, group in parts)
+
+
+def rows_of(segment: str, grid: Grid, groups: npt.NDArray[np.integer[Any]]) -> Bools:
+    """Return which rows belong to a slice.
+
+    An attribute that the grid does not have, and a group that its reference did not hold, is
+    in no row.
+
+    Parameters
+    ----------
+    groups
+        Codes `[attributes, n]`.
+    """
+    found = np.ones(groups.shape[1], dtype=bool)
+    attributes = {column.name: row for row, column in enumerate(grid.attributes)}
+    for name, group in parse(segment):
+        row = attributes.get(name)
+        if row is None or group not in grid.attributes[row].values:
+            return np.zeros_like(found)
+        found &= groups[row] == grid.attributes[row].values.index(group)
+    return found
