@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from watchkeeper.backtester import ChildBacktester
 from watchkeeper.folder import Folder
 from watchkeeper_alerting import wiring as alerting
 from watchkeeper_alerting.settings import AlertingSettings
@@ -150,6 +151,7 @@ def _alerting(process: Process, url: str, stop: threading.Event) -> Iterator[ale
         metrics=process.metrics,
         environment=process.env,
         url=url,
+        backtester=ChildBacktester(process.env, process.clock, stop),
     )
     with _turning(one, stop):
         yield one

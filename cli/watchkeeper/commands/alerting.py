@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from watchkeeper.backtester import ChildBacktester
 from watchkeeper.options import of_a_server
 from watchkeeper.serving import announce, told_to_stop
 from watchkeeper_alerting.main import run
 from watchkeeper_alerting.settings import AlertingSettings
+from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.settings import environment, read
 
 
@@ -18,6 +20,8 @@ def alerting(host: str, port: int) -> None:
 
     The port carries health and metrics too. SIGTERM and Ctrl-C let what is in flight finish.
     """
-    settings = read(AlertingSettings, environment())
+    env = environment()
+    settings = read(AlertingSettings, env)
     with told_to_stop("alerting") as stop:
-        run(settings, host, port, stop, announce)
+        backtester = ChildBacktester(env, SystemClock(), stop)
+        run(settings, host, port, stop, announce, backtester=backtester)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +24,11 @@ from watchkeeper_shared.settings import StoreSettings, environment, read
 from watchkeeper_shared.specs import OversightPolicy, parse_duration
 
 _MOST_SHOWN = 10
+_STDIN = "-"
 
 
 @click.command()
-@click.option("--policy", "file", type=FILE, required=True, help="The file with the new policy.")
+@click.option("--policy", "file", type=FILE, required=True, help="The new policy; - reads it.")
 @click.option("--since", required=True, help="How far back (90d), or from which instant on.")
 @click.option("--until", default="", help="Up to which instant; left out: now.")
 @click.option("--system", "systems", multiple=True, help="Only this system. Repeatable.")
@@ -63,7 +65,10 @@ def policies_in(database: Database, file: Path) -> list[Applied[OversightPolicy]
         The file cannot be read, something in it is wrong, or no policy is in it.
     """
     try:
-        source = SourceFile(str(file), file.read_text(encoding="utf-8"))
+        if str(file) == _STDIN:
+            source = SourceFile("standard input", sys.stdin.read())
+        else:
+            source = SourceFile(str(file), file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidObject(f"{file} cannot be read: {error}") from error
     with database.read() as c:
@@ -101,9 +106,10 @@ def _instant(text: str) -> datetime:
 def text(report: Report) -> str:
     """Return a report as lines for a terminal."""
     counted = ", ".join(f"{count} {name}" for name, count in report.totals.items())
+    span = f"{report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC"
+    size = f"{report.windows:,} windows of {report.systems:,} systems"
     lines = [
-        f"policy {report.name} over {report.windows:,} windows of {report.systems:,} systems, "
-        f"{report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC: breaches {counted}",
+        f"policy {report.name} over {size}, {span}: breaches {counted}",
         *(f"note: {note}" for note in report.notes),
         *_table(report.breaches),
     ]

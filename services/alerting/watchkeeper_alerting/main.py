@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from watchkeeper_alerting.backtesting import Backtester
 from watchkeeper_alerting.settings import AlertingSettings
 from watchkeeper_alerting.wiring import Alerting, build
 from watchkeeper_shared.clock import SystemClock
@@ -23,13 +24,14 @@ from watchkeeper_shared.observability.serving import serve, stop_on_signals
 from watchkeeper_shared.settings import environment, read
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one argument per thing that a process has once
     settings: AlertingSettings,
     host: str,
     port: int,
     stop: threading.Event,
     on_ready: Callable[[str], None] = lambda _url: None,
     secrets: Mapping[str, str] | None = None,
+    backtester: Backtester | None = None,
 ) -> None:
     """Serve and work until `stop` is set; then finish what is in flight, and return.
 
@@ -41,6 +43,8 @@ def run(
         Called once with the URL, when requests are taken.
     secrets
         Where channels find their secrets; left out, the process's environment.
+    backtester
+        Answers backtests; left out, the API says that this process answers none.
 
     Raises
     ------
@@ -69,6 +73,7 @@ def run(
         metrics=metrics,
         environment=environment() if secrets is None else secrets,
         url=f"http://{host}:{port}",
+        backtester=backtester,
     )
     try:
         alerting.start(on_failure=stop.set)

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper_alerting.api import application
 from watchkeeper_alerting.api.context import Context
+from watchkeeper_alerting.backtesting import Backtester
 from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
@@ -130,6 +131,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     metrics: CollectorRegistry,
     environment: Mapping[str, str],
     url: str,
+    backtester: Backtester | None = None,
 ) -> Alerting:
     """Put alerting together; nothing runs yet.
 
@@ -139,6 +141,8 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         Where channels find their secrets, by the name in `secret_env`.
     url
         Where this process is served; used in links when no public URL is set.
+    backtester
+        Answers `POST /v1/backtests`; the maths is the monitor's, so it is handed in.
     """
     public_url = (options.public_url or url).rstrip("/")
     counters = Counters(metrics)
@@ -157,6 +161,11 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         deliverer = Deliverer(database, clock, opener, counters, rng)
         loops[f"alerting-deliverer-{number}"] = deliverer.run
     context = Context(
-        database, clock, public_url, options.control_body_bytes, options.session_length
+        database,
+        clock,
+        public_url,
+        options.control_body_bytes,
+        options.session_length,
+        backtester,
     )
     return Alerting(loops, writer, client, context, health)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from watchkeeper_alerting.api import (
     alerts,
     audit,
+    backtests,
     context,
     measurements,
     objects,
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets.router,
     measurements.router,
     audit.router,
+    backtests.router,
 )
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from watchkeeper_alerting.backtesting import Backtester
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.db.unit_of_work import Database
@@ -33,6 +34,8 @@ class Context:
         The largest applied file or reference artifact that is taken, in bytes.
     session_length
         How long a login to the console lasts.
+    backtester
+        Replays policies; None where whoever started the process handed none in.
     """
 
     database: Database
@@ -40,6 +43,7 @@ class Context:
     public_url: str
     body_limit: int
     session_length: timedelta = timedelta(hours=12)
+    backtester: Backtester | None = None
 
 
 def install(app: FastAPI, context: Context) -> None:
