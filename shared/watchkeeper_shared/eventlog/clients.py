@@ -20,21 +20,20 @@ Told: TypeAlias = Callable[[frozenset[TopicPartition]], None]
 """Hears of partitions that were given or taken, perhaps on another thread."""
 
 
+Outcome: TypeAlias = Callable[[Position | WatchkeeperError], None]
+"""Hears where a message is, or why it is not there, perhaps on another thread."""
+
+
 class Producer(Protocol):
     """Appends; dropped for good when a deadline passes."""
 
-    def send(
-        self,
-        message: Message,
-        kept: Callable[[Position], None],
-        failed: Callable[[WatchkeeperError], None],
-    ) -> None:
+    def send(self, message: Message, told: Outcome) -> None:
         """Hand one message to the client; may block on metadata.
 
         Raises
         ------
         LogUnavailable
-            The client did not take it; neither callback is called.
+            The client did not take it; `told` is not called.
         """
         ...
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -18,7 +19,7 @@ import confluent_kafka as confluent
 
 from watchkeeper_shared.errors import PermanentError, WatchkeeperError
 from watchkeeper_shared.eventlog.access import Access
-from watchkeeper_shared.eventlog.clients import Told
+from watchkeeper_shared.eventlog.clients import Outcome, Told
 from watchkeeper_shared.eventlog.confluent_settings import CONSUMER, PRODUCER, common
 from watchkeeper_shared.eventlog.instants import instant
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
@@ -97,21 +98,9 @@ class Producer:
                 # A fatal error, told once more at each poll; every message fails by itself.
                 self._ended.wait(_POLL_SECONDS)
 
-    def send(
-        self,
-        message: Message,
-        kept: Callable[[Position], None],
-        failed: Callable[[WatchkeeperError], None],
-    ) -> None:
+    def send(self, message: Message, told: Outcome) -> None:
         """Hand one message to the client; a full client fails the message, it never waits."""
-
-        def told(error: Any, done: Any) -> None:
-            if error is None:
-                at = TopicPartition(done.topic(), done.partition())
-                kept(Position(at, done.offset()))
-            else:
-                failed(self._judge(message, error))
-
+        heard = partial(self._settle, message.topic, len(message.value), told)
         with translated(self._bootstrap, f"append to {message.topic}"):
             try:
                 self._client.produce(
@@ -119,11 +108,17 @@ class Producer:
                     value=message.value,
                     key=message.key.encode(),
                     headers=[(name, text.encode()) for name, text in message.headers.items()],
-                    on_delivery=told,
+                    on_delivery=heard,
                 )
             except confluent.KafkaException as refused:
                 # Refused before anything was queued, and nothing else is in doubt.
-                failed(self._judge(message, refused.args[0]))
+                heard(refused.args[0], None)
+
+    def _settle(self, topic: str, size: int, told: Outcome, error: Any, done: Any) -> None:
+        if error is None:
+            told(Position(TopicPartition(done.topic(), done.partition()), done.offset()))
+        else:
+            told(self._judge(topic, size, error))
 
     def close(self, seconds: float) -> None:
         """Send what is there within so many seconds, drop the rest, stop the thread."""
@@ -135,15 +130,13 @@ class Producer:
         self._ended.set()
         self._thread.join()
 
-    def _judge(self, message: Message, error: Any) -> WatchkeeperError:
+    def _judge(self, topic: str, size: int, error: Any) -> WatchkeeperError:
         if error.code() in (Code.MSG_SIZE_TOO_LARGE, Code.RECORD_LIST_TOO_LARGE):
             return PermanentError(
-                f"the broker refuses a record of {len(message.value)} bytes on {message.topic}:"
+                f"the broker refuses a record of {size} bytes on {topic}:"
                 " raise max.message.bytes of the topic or send smaller batches"
             )
-        return unavailable(
-            self._bootstrap, f"append to {message.topic}", confluent.KafkaException(error)
-        )
+        return unavailable(self._bootstrap, f"append to {topic}", confluent.KafkaException(error))
 
 
 class Consumer:

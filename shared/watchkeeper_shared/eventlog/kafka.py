@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import kafka
@@ -19,6 +20,7 @@ from kafka.record import util as record_util
 
 from watchkeeper_shared.errors import ConfigError, PermanentError, WatchkeeperError
 from watchkeeper_shared.eventlog.access import Access
+from watchkeeper_shared.eventlog.clients import Outcome
 from watchkeeper_shared.eventlog.instants import instant
 from watchkeeper_shared.eventlog.kafka_bombs import defuse
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
@@ -64,20 +66,21 @@ class Producer:
         self._bootstrap = access.bootstrap
         self._client = built(kafka.KafkaProducer, access, **PRODUCER)
 
-    def send(
-        self,
-        message: Message,
-        kept: Callable[[Position], None],
-        failed: Callable[[WatchkeeperError], None],
-    ) -> None:
+    def send(self, message: Message, told: Outcome) -> None:
         """Hand one message to the client; may block on metadata, so call it on a thread."""
         with translated(self._bootstrap, f"append to {message.topic}"):
             headers = [(name, text.encode()) for name, text in message.headers.items()]
             future = self._client.send(
                 message.topic, key=message.key.encode(), value=message.value, headers=headers
             )
-        future.add_callback(lambda done: kept(Position(ours(done), done.offset)))
-        future.add_errback(lambda error: failed(self._judge(message, error)))
+        # One object for each message: there are many, and the garbage collector walks them all.
+        future.add_both(partial(self._settle, message.topic, len(message.value), told))
+
+    def _settle(self, topic: str, size: int, told: Outcome, answer: Any) -> None:
+        if isinstance(answer, BaseException):
+            told(self._judge(topic, size, answer))
+        else:
+            told(Position(ours(answer), answer.offset))
 
     def close(self, seconds: float) -> None:
         """Send what is there within so many seconds, then stop the client's thread."""
@@ -89,14 +92,14 @@ class Producer:
             self._client._sender.force_close()  # noqa: SLF001
         self._client.close(timeout=REQUEST_MS / 1000)
 
-    def _judge(self, message: Message, error: BaseException) -> WatchkeeperError:
+    def _judge(self, topic: str, size: int, error: BaseException) -> WatchkeeperError:
         too_large = (refusals.MessageSizeTooLargeError, refusals.RecordListTooLargeError)
         if isinstance(error, too_large):
             return PermanentError(
-                f"the broker refuses a record of {len(message.value)} bytes on {message.topic}:"
+                f"the broker refuses a record of {size} bytes on {topic}:"
                 " raise max.message.bytes of the topic or send smaller batches"
             )
-        return unavailable(self._bootstrap, f"append to {message.topic}", error)
+        return unavailable(self._bootstrap, f"append to {topic}", error)
 
 
 class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]

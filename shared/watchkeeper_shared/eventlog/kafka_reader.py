@@ -122,6 +122,12 @@ class KafkaReader:
         self._consumer.flow(at, offset)
         self._flowing.add(at)
 
+    def halt(self, at: TopicPartition) -> None:
+        """Pause it at the client, which then fetches nothing of it."""
+        if at in self._flowing:
+            self._flowing.discard(at)
+            self._consumer.halt(at)
+
     def beginning(self, at: TopicPartition) -> int:
         """Ask the broker for the oldest offset."""
         return self._consumer.bounds(at)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 
@@ -86,23 +87,24 @@ class KafkaWriter:
         producer = self._current()
         with self._lock:
             self._under_way.add(promise)
-
-        def kept(position: Position) -> None:
-            self._finish(promise)
-            self._promises.keep(promise, position)
-
-        def failed(error: WatchkeeperError) -> None:
-            self._finish(promise)
-            self._promises.fail(promise, error)
-            # Expired and refused batches leave the idempotent client in doubtful order.
-            if not isinstance(error, PermanentError):
-                self._drop(producer)
-
         try:
-            producer.send(message, kept, failed)
+            producer.send(message, partial(self._told, producer, promise))
         except LogUnavailable:
             self._finish(promise)
             raise
+
+    def _told(
+        self, producer: Producer, promise: Promise, outcome: Position | WatchkeeperError
+    ) -> None:
+        """Settle what the client has answered; comes on a thread of the client."""
+        self._finish(promise)
+        if isinstance(outcome, Position):
+            self._promises.keep(promise, outcome)
+            return
+        self._promises.fail(promise, outcome)
+        # Expired and refused batches leave the idempotent client in doubtful order.
+        if not isinstance(outcome, PermanentError):
+            self._drop(producer)
 
     def _finish(self, promise: Promise) -> None:
         with self._lock:

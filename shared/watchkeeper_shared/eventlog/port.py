@@ -139,6 +139,14 @@ class LogReader(Protocol):
         """
         ...
 
+    def halt(self, at: TopicPartition) -> None:
+        """Deliver nothing more of `at` until it is started again; it stays ours.
+
+        Does nothing for a partition that is not ours. A poll that returned before may hold
+        records of it.
+        """
+        ...
+
     def beginning(self, at: TopicPartition) -> int:
         """Return the oldest offset still kept; it moves with retention."""
         ...

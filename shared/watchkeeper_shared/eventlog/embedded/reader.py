@@ -99,6 +99,12 @@ class EmbeddedReader:
         flow.position = offset
         self._version = -1
 
+    def halt(self, at: TopicPartition) -> None:
+        """Forget our position."""
+        flow = self._flows.get(at)
+        if flow is not None:
+            flow.position = None
+
     def beginning(self, at: TopicPartition) -> int:
         """Return the oldest offset in the file."""
         return self._bounds(at)[0]
