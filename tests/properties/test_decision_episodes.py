@@ -118,7 +118,6 @@ class People:
         for turn in turns_of(points, reaching, self.rule, since, pooled):
             self.turns += 1
             name = f"{turn.opened}/{turn.generation}" if turn.episode is None else turn.episode.id
-            before = self.episodes.get(name)
             point = turn.point
             self.episodes[name] = Episode(
                 id=name,
@@ -131,7 +130,7 @@ class People:
                 generation=turn.generation,
                 told_window=point.window if point else turn.opened,
                 told_state=point.state if point else State.OK,
-                told_value=point.value if point else before and before.told_value,
+                told_value=point.value if point else None,
             )
 
     @property

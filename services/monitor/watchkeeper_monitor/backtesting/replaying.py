@@ -91,7 +91,7 @@ class _Memory:
             taught = self.taught[baseline, scale]
             return {span.start: seen for span, seen in taught.items() if span.end < end}
 
-        return Experience(self.size, recall, self.broken_blocks)
+        return Experience(Span(end - self.size, end), recall, self.broken_blocks)
 
     def teach(self, baseline: str, scale: int, span: Span, seen: Mapping[Key, Sight]) -> None:
         """Keep what a block says about spread, until learning has ended."""
