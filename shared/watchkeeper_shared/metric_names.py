@@ -136,3 +136,34 @@ def family_of(metric: str) -> Family | None:
     'drift'
     """
     return _FAMILY_OF.get(metric)
+
+
+BY_CLASS = ("class_precision", "class_recall", "class_f1", "confusion_share")
+"""Metrics of a multiclass system whose column is a class."""
+
+BY_FEATURE = (Family.DRIFT, Family.DATA_QUALITY)
+"""Families whose columns are features, the score and the prediction."""
+
+
+def takes_attribute(metric: str) -> bool:
+    """Return whether a rule on this metric may name an attribute.
+
+    Examples
+    --------
+    >>> takes_attribute("group_mix_psi"), takes_attribute("psi")
+    (True, False)
+    """
+    return family_of(metric) is Family.FAIRNESS or metric.startswith("group_mix_")
+
+
+def takes_columns(metric: str) -> bool:
+    """Return whether a rule on this metric may name columns.
+
+    Examples
+    --------
+    >>> takes_columns("psi"), takes_columns("class_recall"), takes_columns("recall")
+    (True, True, False)
+    """
+    if metric in BY_CLASS or metric == "attribution_share":
+        return True
+    return family_of(metric) in BY_FEATURE and not metric.startswith("group_mix_")

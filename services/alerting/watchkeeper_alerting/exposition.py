@@ -33,7 +33,16 @@ _WORST_FIRST = (
 STATUSES = {
     state: "insufficient_data" if state is State.INSUFFICIENT else str(state) for state in State
 }
-_HIGH_IS_BAD = ("brier", "log_loss", "mae", "rmse")
+_HIGH_IS_BAD = (
+    "brier",
+    "log_loss",
+    "ece",
+    "mae",
+    "rmse",
+    "mape",
+    "max_error",
+    "confusion_share",
+)
 _LOW_IS_BAD = ("label_coverage",)
 
 
@@ -226,8 +235,13 @@ def _metrics(model: str, found: Sequence[Measurement], page: _Page) -> None:
 
 
 def _strictest(metric: str) -> Callable[[Sequence[float]], float]:
-    performs = family_of(metric) is Family.PERFORMANCE and metric not in _HIGH_IS_BAD
+    performs = family_of(metric) is Family.PERFORMANCE and not _rises(metric)
     return max if performs or metric.endswith("_ratio") or metric in _LOW_IS_BAD else min
+
+
+def _rises(metric: str) -> bool:
+    """Whether more of a performance metric is worse."""
+    return metric in _HIGH_IS_BAD or metric.endswith(("_drop", "_rise"))
 
 
 class _Allowed:

@@ -68,20 +68,19 @@ class Pooling:
         broken = measurements.breaching(
             self.c, self.task.scope, found[-1].span.start, self.task.window.start
         )
-        reference = self.baseline.reference
         return [
             Pool(
                 block.scale,
-                measure(
-                    self.spec,
-                    self.baseline.grid,
-                    self._profile(block),
-                    None if reference is None else reference.profile,
-                ),
+                self._measured(block),
                 {series for series, start, _ in broken if start >= block.span.start},
             )
             for block in found
         ]
+
+    def _measured(self, block: Block) -> list[Value]:
+        profile, reference = self._profile(block), self.baseline.reference
+        base = None if reference is None else reference.sliced(profile.slices)
+        return measure(self.spec, self.baseline.grid, profile, base, end=block.span.end)
 
     def teach(self, values: Sequence[Value], pools: Sequence[Pool]) -> None:
         """Keep what this window and its blocks say about spread."""

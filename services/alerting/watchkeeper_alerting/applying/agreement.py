@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from watchkeeper_alerting.applying.checking import suggestion
 from watchkeeper_alerting.applying.documents import Document
 from watchkeeper_alerting.applying.located import Mistake
-from watchkeeper_shared.metric_names import METRIC_NAMES, Family, family_of
+from watchkeeper_shared.metric_names import (
+    BY_CLASS,
+    METRIC_NAMES,
+    family_of,
+    takes_attribute,
+    takes_columns,
+)
 from watchkeeper_shared.specs import AISystem, Channel, OversightPolicy, Rule
 
 OUTPUTS = ("prediction", "score")
@@ -59,10 +65,10 @@ def _metric(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterat
         yield document.mistake(
             f"rule {rule.id}: unknown metric {rule.metric!r}{hint}", *at, "metric"
         )
-    elif rule.attribute and family is not Family.FAIRNESS:
+    elif rule.attribute and not takes_attribute(rule.metric):
         detail = f"rule {rule.id}: {rule.metric} takes columns, only fairness takes an attribute"
         yield document.mistake(detail, *at, "attribute")
-    elif rule.columns and family in (Family.FAIRNESS, Family.PERFORMANCE, Family.ESTIMATED):
+    elif rule.columns and not takes_columns(rule.metric):
         detail = f"rule {rule.id}: {rule.metric} looks at the whole answer and takes no columns"
         yield document.mistake(detail, *at, "columns")
 
@@ -74,6 +80,8 @@ def _columns(
     at: tuple[str | int, ...],
 ) -> Iterator[Mistake]:
     for name, system in systems.items():
+        if rule.metric in BY_CLASS:
+            continue  # its columns are classes, and no declaration lists those
         known = _known_columns(system)
         for index, column in enumerate(rule.columns):
             if column not in known:

@@ -73,8 +73,9 @@ class Past:
         known = self._seen.get((span, baseline.key))
         if known is None:
             profile = self._merged(baseline, span)
-            reference = None if baseline.reference is None else baseline.reference.profile
-            values = measure(self.spec, baseline.grid, profile, reference, end=span.end)
+            reference = baseline.reference
+            base = None if reference is None else reference.sliced(profile.slices)
+            values = measure(self.spec, baseline.grid, profile, base, end=span.end)
             looked_at = tuple(one for one in values if one.metric in self.metrics)
             known = self._seen[span, baseline.key] = Seen(baseline, profile.rows, looked_at)
         return known
