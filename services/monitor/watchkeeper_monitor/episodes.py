@@ -8,7 +8,7 @@ so an amended window opens, clears or withdraws a breach by the same few lines.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -216,8 +216,16 @@ def diff(
             turns += _raised(stretch, generation, points)
         elif match.state is EpisodeState.OPEN:
             turns += _continued(stretch, match, points, rule)
+            # It is over now: a later stretch of the same fold is a breach of its own.
+            left = [_ended(one, stretch) if one is match else one for one in left]
     denied = [one for one in left if not any(_overlap(each, one) for each in stretches)]
     return turns + [_withdrawn(one, points) for one in denied]
+
+
+def _ended(episode: Episode, stretch: Stretch) -> Episode:
+    if stretch.cleared is None:
+        return episode
+    return replace(episode, cleared=stretch.cleared, state=EpisodeState.CLEARED)
 
 
 def _match(stretch: Stretch, left: Iterable[Episode]) -> Episode | None:

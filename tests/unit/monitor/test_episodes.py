@@ -196,3 +196,14 @@ def test_two_stretches_are_two_episodes() -> None:
     opened = [turn.opened for turn in turns([], "BoB") if turn.kind is TurnKind.OPENED]
 
     assert opened == [day(0), day(2)]
+
+
+def test_a_recovery_and_a_new_breach_that_are_seen_at_once_are_two_episodes() -> None:
+    known = told(1)
+
+    found = turns([known], "oBooB")
+
+    assert [(turn.kind, turn.episode, turn.opened) for turn in found] == [
+        (TurnKind.CLEARED, known, day(1)),
+        (TurnKind.OPENED, None, day(4)),
+    ]
