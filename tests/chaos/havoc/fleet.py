@@ -17,7 +17,7 @@ _PACE = {
     "WATCHKEEPER_FLUSH_INTERVAL": "1s",
     "WATCHKEEPER_JUDGE_INTERVAL": "1s",
     "WATCHKEEPER_REJUDGE_INTERVAL": "1s",
-    "WATCHKEEPER_IDLE_TIMEOUT": "4s",
+    "WATCHKEEPER_IDLE_TIMEOUT": "10m",
     "WATCHKEEPER_LEASE_TTL": "3s",
     "WATCHKEEPER_LONGEST_PAUSE": "2s",
     "WATCHKEEPER_EVIDENCE_REPORTS": "false",
@@ -34,13 +34,14 @@ class Member:
     ----------
     role, words
         What it is, and its command.
-    stopped
-        It was killed or told to end, and nobody is to miss it.
+    log
+        What it says.
     """
 
     role: str
     words: Sequence[str]
     process: subprocess.Popen[bytes]
+    log: Path
     is_frozen: bool = False
 
     @property
@@ -74,15 +75,16 @@ class Fleet:
     def start(self, role: str, words: Sequence[str] | None = None) -> Member:
         """Start a `watchkeeper` service, or the command `words`."""
         command = words or [sys.executable, "-m", "watchkeeper", role, "--port", "0"]
-        member = Member(role, command, self._process(role, command))
-        self.members.append(member)
         self.counts["starts"] += 1
+        log = self.folder / f"{role}-{self.counts['starts']}.log"
+        member = Member(role, command, self._process(command, log), log)
+        self.members.append(member)
         return member
 
-    def _process(self, role: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _process(self, command: Sequence[str], path: Path) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(path for path in sys.path if path)
         env = {"PATH": os.defpath, "PYTHONPATH": paths, **_PACE, **self.env}
-        with (self.folder / f"{role}.log").open("ab") as log:
+        with path.open("ab") as log:
             return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
     def of(self, role: str) -> list[Member]:
@@ -108,7 +110,8 @@ class Fleet:
         """Let it end in order; a bad end is a fault."""
         self.counts["stops"] += 1
         self._end(member, signal.SIGTERM)
-        if member.process.returncode != 0:
+        was_ready = "ready " in member.log.read_text(errors="replace")
+        if member.process.returncode != 0 and was_ready:
             self._note(member)
         self.members.remove(member)
 
@@ -162,7 +165,7 @@ class Fleet:
             self._replace(member)
 
     def _note(self, member: Member) -> None:
-        said = (self.folder / f"{member.role}.log").read_text(errors="replace")[-1500:]
+        said = member.log.read_text(errors="replace")[-1500:]
         self.faults.append(f"{member.role} ended with {member.process.returncode}: …{said}")
 
     def end(self) -> None:

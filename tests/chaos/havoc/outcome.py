@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from havoc.ground import Ground
 from havoc.reading import records
+from havoc.story import Plan
 from watchkeeper.demo.receiver import Received
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references import Reference
@@ -36,8 +37,9 @@ class Outcome:
         How often each prediction is in the log, by id.
     unreadable
         Where in the log the poison lies.
-    rows, indexed, labelled
-        Predictions counted in panes; ids in the index; labels that were joined.
+    rows, indexed, labelled, truths
+        Predictions counted in panes; ids in the index; labels that were joined; how many
+        predictions have a label in the log.
     profiles
         The merged profile of each pane, as bytes.
     windows
@@ -66,6 +68,7 @@ class Outcome:
     rows: int
     indexed: int
     labelled: int
+    truths: int
     profiles: dict[Row, bytes]
     windows: dict[Row, int]
     measurements: dict[Row, Row]
@@ -80,7 +83,7 @@ class Outcome:
     notified: Counter[Row]
 
 
-def outcome_of(ground: Ground, database: Database, told: Sequence[Received]) -> Outcome:
+def outcome_of(plan: Plan, ground: Ground, database: Database, told: Sequence[Received]) -> Outcome:
     """Read everything that matters from the log and the database."""
     written = records(ground, [PREDICTIONS.name, LABELS.name])
     dead = records(ground, [PREDICTIONS.dead_letters, LABELS.dead_letters])
@@ -93,10 +96,11 @@ def outcome_of(ground: Ground, database: Database, told: Sequence[Received]) -> 
             unreadable=sorted(_place(one) for one in written if _is_poison(one)),
             rows=c.scalar(sa.select(sa.func.sum(tables.profiles.c.rows))) or 0,
             indexed=c.scalar(sa.select(sa.func.count()).select_from(tables.predictions)) or 0,
+            truths=len(_ids(one for one in readable if one.at.topic == LABELS.name)),
             labelled=c.scalar(_JOINED) or 0,
             profiles=_profiles(c),
-            windows=_windows(c),
-            measurements=_measurements(c),
+            windows=_windows(c, plan.end),
+            measurements=_measurements(c, plan.end),
             duplicates=_duplicates(c),
             buried=sorted(
                 (row.topic, row.partition, row.offset)
@@ -147,16 +151,18 @@ def _profiles(c: sa.Connection) -> dict[Row, bytes]:
     return {key: profile.to_bytes() for key, profile in merged.items()}
 
 
-def _windows(c: sa.Connection) -> dict[Row, int]:
-    rows = c.execute(sa.select(tables.windows))
+def _windows(c: sa.Connection, end: datetime) -> dict[Row, int]:
+    rows = c.execute(sa.select(tables.windows).where(tables.windows.c.start < end))
     return {(row.policy, row.version, row.start): row.rows for row in rows}
 
 
-def _measurements(c: sa.Connection) -> dict[Row, Row]:
+def _measurements(c: sa.Connection, end: datetime) -> dict[Row, Row]:
     one = tables.measurements.c
     what = (one.policy, one.version, one.rule, one.metric, one.column, one.segment)
     said = (one.value, one.low, one.high, one.n, one.state)
-    query = sa.select(*what, one.window_start, *said).where(one.current.is_(True))
+    query = sa.select(*what, one.window_start, *said).where(
+        one.current.is_(True), one.window_start < end
+    )
     width, found = len(what) + 1, dict[Row, Row]()
     for row in c.execute(query):
         if row[width - 4] == "duplicate_share":

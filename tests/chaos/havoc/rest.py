@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from threading import Event
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from havoc.fleet import Fleet
 from havoc.ground import Ground
 from havoc.reading import ends
+from havoc.story import Plan
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
@@ -25,18 +27,19 @@ class Rest:
 
     Parameters
     ----------
-    patience
-        Seconds.
+    plan
+        Where the story ends, and how many partitions there are.
     """
 
-    def __init__(self, ground: Ground, database: Database, fleet: Fleet, patience: float) -> None:
+    def __init__(self, ground: Ground, database: Database, fleet: Fleet, plan: Plan) -> None:
         self._ground = ground
         self._database = database
         self._fleet = fleet
-        self._patience = patience
+        self._plan = plan
+        self._open = _open_until(plan.end)
 
-    def wait(self) -> None:
-        """Return once all is at rest, twice in a row.
+    def wait(self, patience: float) -> None:
+        """Return once all is at rest, twice in a row, within so many seconds.
 
         Raises
         ------
@@ -44,7 +47,7 @@ class Rest:
             It did not come to rest in time.
         """
         clock = SystemClock()
-        until = clock.monotonic() + self._patience
+        until = clock.monotonic() + patience
         quiet, missing = 0, ["nothing was asked yet"]
         while quiet < 2:
             if clock.monotonic() > until:
@@ -63,13 +66,18 @@ class Rest:
         with self._database.read() as c:
             stored = self._stored(c)
             missing = [
-                f"{name}: {count}" for name, query in _OPEN.items() if (count := c.scalar(query))
+                f"{name}: {count}"
+                for name, query in self._open.items()
+                if (count := c.scalar(query))
             ]
         if missing:
             return missing
+        found = ends(self._ground, list(_READERS))
+        if len(found) < self._plan.partitions * len(_READERS):
+            return [f"only these partitions are seen: {sorted(found)}"]
         return [
             f"{at} is read to {stored.get(at, 0)} of {end}"
-            for at, end in ends(self._ground, list(_READERS)).items()
+            for at, end in found.items()
             if stored.get(at, 0) < end
         ]
 
@@ -93,9 +101,20 @@ _waiting = tables.labels.join(
         tables.labels.c.id_hash == tables.predictions.c.id_hash,
     ),
 )
+
+
+def _open_until(end: datetime) -> dict[str, sa.Select[Any]]:
+    """Return what counts everything that is still to be done, windows after `end` apart."""
+    windows = tables.windows.c
+    return _OPEN | {
+        "provisional windows": _count(
+            tables.windows, windows.status == "provisional", windows.start < end
+        )
+    }
+
+
 _OPEN: dict[str, sa.Select[Any]] = {
     "changed panes": _count(tables.panes, tables.panes.c.changed != tables.panes.c.judged),
-    "provisional windows": _count(tables.windows, tables.windows.c.status == "provisional"),
     "labels to join": sa.select(sa.func.count())
     .select_from(_waiting)
     .where(tables.labels.c.waiting.is_(True)),

@@ -93,14 +93,14 @@ def run(
             fleet.start("publisher", publisher.words(folder / "note", lasting, plan))
             for step in steps:
                 _happen(step, fleet, ground, say)
-            Rest(ground, database, fleet, patience).wait()
+            Rest(ground, database, fleet, plan).wait(patience)
             taken = clock.monotonic() - began
             for member in list(fleet.members):
                 if member.role != "publisher":
                     fleet.stop(member)
         finally:
             fleet.end()
-        found = outcome_of(ground, database, told)
+        found = outcome_of(plan, ground, database, told)
     database.close()
     return Result(found, dict(fleet.counts), fleet.faults, taken)
 

@@ -45,9 +45,9 @@ class Step:
     fault: str = ""
 
 
-_WEIGHTS = {Act.KILL: 0.6, Act.FREEZE: 0.12, Act.ROLL: 0.08, Act.SCALE: 0.12, Act.FULL: 0.08}
+_WEIGHTS = {Act.KILL: 0.7, Act.FREEZE: 0.08, Act.ROLL: 0.05, Act.SCALE: 0.1, Act.FULL: 0.07}
 _LONGER_THAN_A_SESSION = (7.0, 10.0)
-_CALM = (0.4, 3.5)
+_CALM = (0.4, 3.0)
 
 
 def kills_only(seed: int, rounds: int) -> list[Step]:
@@ -57,7 +57,7 @@ def kills_only(seed: int, rounds: int) -> list[Step]:
 
 
 def mixed(
-    seed: int, kills: int, faults: Sequence[str] = (), *, every: int = 6, has_disk: bool = True
+    seed: int, kills: int, faults: Sequence[str] = (), *, every: int = 7, has_disk: bool = True
 ) -> list[Step]:
     """Return a schedule of everything, with so many kill rounds.
 

@@ -24,6 +24,9 @@ from watchkeeper_shared.specs import AISystem
 SYSTEM, VERSION = "loans", "1"
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+CLOSING_ROWS = 64
+"""So many rows of a later hour end a run, each under a key of its own: all partitions get some."""
+
 SECRET_VARIABLE = "HAVOC_SECRET"
 _INSTANT = pa.timestamp("us", "UTC")
 _HOUR_MICROS = 3_600_000_000
@@ -49,7 +52,7 @@ kind: OversightPolicy
 metadata: {name: loans}
 spec:
   systems: [loans]
-  window: {size: 1h, lateness: 30m}
+  window: {size: 1h, lateness: 1h}
   alarm_budget: 100
   rules:
     - {id: drift, metric: psi, columns: ["*"], warn: 0.1, breach: 0.25, min_rows: 100,
@@ -82,8 +85,18 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """How many predictions there are."""
+        """How many predictions are sent, those that close the last window included."""
+        return self.hours * self.rows_per_hour + CLOSING_ROWS
+
+    @property
+    def labels(self) -> int:
+        """How many of them get a label."""
         return self.hours * self.rows_per_hour
+
+    @property
+    def end(self) -> datetime:
+        """Where the story ends; windows after it are open and not looked at."""
+        return BEGIN + self.hours * HOUR
 
     def is_drifted(self, hour: int) -> bool:
         """Whether older people ask for loans: twice, and the second time to the end."""

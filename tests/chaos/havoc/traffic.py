@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from havoc.story import BEGIN, SYSTEM, Plan, hours, labels_of
+from havoc.story import BEGIN, CLOSING_ROWS, SYSTEM, Plan, hours, labels_of
 from watchkeeper_shared.eventlog.port import Message
 from watchkeeper_shared.events import batches, headers
 from watchkeeper_shared.events.rows import Kind
@@ -53,8 +53,18 @@ def traffic(plan: Plan) -> Traffic:
         placed.append((rng.uniform(0, len(placed)), _poison(rng, plan)))
         made.poison += 1
     placed.sort(key=lambda one: one[0])
-    made.messages = [message for _, message in placed]
+    made.messages = [message for _, message in placed] + _closing(plan)
     return made
+
+
+def _closing(plan: Plan) -> list[Message]:
+    """Return rows of a later hour on every partition: no window waits for silence to end."""
+    rows = hours(replace(plan, hours=plan.hours + 3, rows_per_hour=CLOSING_ROWS))[-1]
+    plain = rows.drop_columns(["label"])
+    return [
+        _keyed(plain.slice(n, 1), Kind.PREDICTIONS, f"end-{n}", f"{SYSTEM}|{n}")
+        for n in range(CLOSING_ROWS)
+    ]
 
 
 def _cut(rows: pa.RecordBatch, size: int) -> list[pa.RecordBatch]:
@@ -94,9 +104,12 @@ def _of_batch(
 def _message(
     plan: Plan, batch: pa.RecordBatch, kind: Kind, name: str, rng: np.random.Generator
 ) -> Message:
+    return _keyed(batch, kind, name, f"{SYSTEM}|{rng.integers(0, 4 * plan.partitions)}")
+
+
+def _keyed(batch: pa.RecordBatch, kind: Kind, name: str, key: str) -> Message:
     meta = headers.build(batch, kind, batch_id=name, source="/havoc", now=BEGIN)
     topic = PREDICTIONS if kind is Kind.PREDICTIONS else LABELS
-    key = f"{SYSTEM}|{rng.integers(0, 4 * plan.partitions)}"
     return Message(topic.name, key, batches.to_bytes(batch), meta)
 
 

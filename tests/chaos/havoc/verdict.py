@@ -42,7 +42,8 @@ def _counting(plan: Plan, found: Outcome) -> list[str]:
             "predictions in the log": (len(found.sent), plan.rows),
             "predictions in panes": (found.rows, len(found.sent)),
             "predictions in the index": (found.indexed, len(found.sent)),
-            "labels joined": (found.labelled, plan.rows),
+            "labels in the log": (found.truths, plan.labels),
+            "labels joined": (found.labelled, plan.labels),
             "duplicates counted": (found.duplicates, copies),
         }
     )
