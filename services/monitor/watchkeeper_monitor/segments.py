@@ -24,9 +24,10 @@ Bools = npt.NDArray[np.bool_]
 def slices_of(rules: Iterable[Rule]) -> tuple[str, ...]:
     """Return the slices that rules look at, in text order.
 
-    The segments of a fairness rule are groups, which every profile counts anyway.
+    The segments of fairness and of estimates are groups, which every profile counts anyway.
     """
-    named = (rule.segments for rule in rules if family_of(rule.metric) is not Family.FAIRNESS)
+    counted = (Family.FAIRNESS, Family.ESTIMATED)
+    named = (rule.segments for rule in rules if family_of(rule.metric) not in counted)
     return tuple(sorted({segment for segments in named for segment in segments if segment}))
 
 

@@ -50,6 +50,8 @@ class Past:
         The baseline of a stored key; None where its counts cannot be read any more.
     metrics
         What rules look at; nothing else is measured.
+    slices
+        Slices of the rows that rules look at.
     """
 
     system: str
@@ -59,6 +61,7 @@ class Past:
     current: Baseline
     under: Callable[[str], Baseline | None]
     metrics: frozenset[str]
+    slices: tuple[str, ...] = ()
     _profiles: dict[tuple[Span, str], Profile] = field(default_factory=dict)
     _seen: dict[tuple[Span, str], Seen] = field(default_factory=dict)
 
@@ -98,7 +101,7 @@ class Past:
         halves = Span(span.start, middle), Span(middle, span.end)
         known = [self._profiles[half, key] for half in halves if (half, key) in self._profiles]
         parts = known if len(known) == len(halves) else self._of_panes(baseline, span)
-        profile = Profile.empty(baseline.grid)
+        profile = Profile.empty(baseline.grid, self.slices)
         for one in parts:
             profile.merge(one)
         self._profiles[span, key] = profile
@@ -110,4 +113,4 @@ class Past:
         for pane in self.within(span):
             for one in pane.stored:
                 if one.reference == baseline.key:
-                    yield Profile.from_bytes(baseline.grid, one.profile)
+                    yield Profile.from_bytes(baseline.grid, one.profile, self.slices)

@@ -84,14 +84,14 @@ class _Memory:
                 found[series.metric, series.column, series.segment].append(block)
         return found
 
-    def experience(self, baseline: str, end: datetime) -> Experience:
-        """Return what was taught on a baseline before an instant."""
+    def experience(self, baseline: str, window: Span) -> Experience:
+        """Return what was taught on a baseline before a window ended."""
 
         def recall(scale: int) -> Sights:
             taught = self.taught[baseline, scale]
-            return {span.start: seen for span, seen in taught.items() if span.end < end}
+            return {span.start: seen for span, seen in taught.items() if span.end < window.end}
 
-        return Experience(Span(end - self.size, end), recall, self.broken_blocks)
+        return Experience(window, recall, self.broken_blocks)
 
     def teach(self, baseline: str, scale: int, span: Span, seen: Mapping[Key, Sight]) -> None:
         """Keep what a block says about spread, until learning has ended."""
@@ -130,7 +130,7 @@ def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list
             features,
             seen.baseline.reference_id,
             pools,
-            memory.experience(key, window.end),
+            memory.experience(key, window),
         )
         spans = [(1, window, seen), *((block.scale, block.span, said) for block, said in pooled)]
         for scale, span, said in spans:

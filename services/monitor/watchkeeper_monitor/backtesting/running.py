@@ -18,6 +18,7 @@ from watchkeeper_monitor.backtesting.reporting import Line, Report, Skipped
 from watchkeeper_monitor.backtesting.schedule import schedule
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.confirming import realised
+from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.store import panes, windows
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.db.unit_of_work import Database
@@ -113,6 +114,14 @@ class Backtest:
         for system in self.systems():
             if self._registry.system(system) is None:
                 yield f"{system} is not declared, so nothing is stored of it"
+                continue
+            for name in self._uncounted(system):
+                yield f"{system}: no policy in force counts the slice {name}, so it has no rows"
+
+    def _uncounted(self, system: str) -> list[str]:
+        known = self._registry.policies_for(system)
+        counted = slices_of(rule for one in known for rule in one.spec.rules)
+        return sorted(set(slices_of(self._question.policy.spec.rules)) - set(counted))
 
     def versions(self, system: str) -> Iterator[Found]:
         """Yield what each version of a system contributes."""
@@ -124,7 +133,7 @@ class Backtest:
                 yield self._found(self._past(c, system, spec, version))
 
     def _past(self, c: sa.Connection, system: str, spec: AISystem, version: str) -> Past:
-        policies = [one for _, one in self._policies(system)]
+        rules = [rule for _, one in self._policies(system) for rule in one.rules]
         return Past(
             system=system,
             version=version,
@@ -132,7 +141,8 @@ class Backtest:
             panes=tuple(_panes(c, system, version, self._question)),
             current=self._baselines.current(system, spec, version),
             under=lambda key: self._baselines.under(key, system, spec, version),
-            metrics=frozenset(_metrics(rule for one in policies for rule in one.rules)),
+            metrics=frozenset(_metrics(rules)),
+            slices=slices_of(rules),
         )
 
     def _policies(self, system: str) -> Iterator[tuple[str, OversightPolicy]]:
