@@ -85,6 +85,10 @@ def some_rows(n: int, seed: int, shift: float = 0.0) -> pa.RecordBatch:
         "prediction": (score + 0.1 * (sex == "2") > 0.5).astype(np.int64),
         "label": (rng.uniform(size=n) < 0.8 * score + 0.1).astype(np.int64),
         "groups.SEX": sex,
+        "latency_ms": rng.lognormal(3, 1, n),
+        "decision.outcome": rng.choice(["done", "error"], n, p=[0.97, 0.03]),
+        "explanation.normal": rng.normal(0, 1 + shift, n),
+        "explanation.kind": rng.normal(0, 2, n),
         "groups.RACE": rng.choice(list("123456"), n, p=[0.6, 0.2, 0.1, 0.07, 0.02, 0.01]),
     }
     return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
@@ -95,7 +99,7 @@ def a_survey(**changes: Any) -> AISystem:
     plain = {
         "task": Task.BINARY,
         "features": features,
-        "groups": {"SEX": Group("1"), "RACE": Group("1")},
+        "groups": {"SEX": Group("1"), "RACE": Group("1"), "SEX&RACE": Group("1&1")},
         "positive_label": 1,
     }
     return a_system(**plain | changes)
