@@ -6,7 +6,6 @@ positions ─► which ids are new? ─► per pane: profile, sample, index
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from watchkeeper_monitor import columns, intake, samples
+from watchkeeper_monitor import columns, samples
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.identity import hash_ids
 from watchkeeper_monitor.pending import Pending
@@ -31,6 +30,7 @@ from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.eventlog.port import TopicPartition
 from watchkeeper_shared.events.batches import as_classes, concatenate
+from watchkeeper_shared.events.letters import letter
 from watchkeeper_shared.events.rows import Kind
 
 OWNER = "monitor"
@@ -231,6 +231,5 @@ def _bury(c: sa.Connection, pending: Pending, now: datetime) -> None:
     consumer = pending.claim.consumer
     counting.bury(c, consumer, pending.dead, now)
     for dead in pending.dead:
-        event, message = intake.letter(dead, consumer)
-        event_id = hashlib.sha256(event.encode()).hexdigest()
+        event_id, message = letter(dead.record, consumer, dead.code, dead.detail)
         outbox.enqueue(c, OWNER, message, event_id, now)

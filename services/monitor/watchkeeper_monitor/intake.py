@@ -10,19 +10,14 @@ import pyarrow.compute as pc
 
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
 from watchkeeper_shared.db.registry import Registry
-from watchkeeper_shared.errors import MalformedRecord, StoreUnavailable
-from watchkeeper_shared.eventlog.port import Message, Record
+from watchkeeper_shared.errors import MalformedRecord, RetryableError, StoreUnavailable
+from watchkeeper_shared.eventlog.port import Record
 from watchkeeper_shared.events.codec import Decoded, decode_items
 from watchkeeper_shared.events.headers import parse
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.events.validation import check_labels, check_predictions
 from watchkeeper_shared.topics import LABELS
-
-ERRORS = "__watchkeeper.errors."
-"""The prefix of the headers that say why a record is a dead letter."""
-
-_LONGEST_DETAIL = 2000
 
 
 def read(record: Record, registry: Registry) -> Reading | DeadLetter:
@@ -32,6 +27,8 @@ def read(record: Record, registry: Registry) -> Reading | DeadLetter:
     ------
     StoreUnavailable
         The system is not known, and what is known may be old: ask again later.
+    RetryableError
+        No system is known at all.
     """
     kind = Kind.LABELS if record.at.topic == LABELS.name else Kind.PREDICTIONS
     try:
@@ -39,7 +36,7 @@ def read(record: Record, registry: Registry) -> Reading | DeadLetter:
         system = _system_of(record, decoded)
         _refuse_unknown(system, registry)
     except MalformedRecord as error:
-        return DeadLetter(record, error.code, error.detail[:_LONGEST_DETAIL])
+        return DeadLetter(record, error.code, error.detail)
     refused = Counter(reject.code.value for reject in decoded.rejects)
     return Reading(system, kind, decoded.batch, refused)
 
@@ -89,26 +86,9 @@ def _refuse_unknown(system: str, registry: Registry) -> None:
         return
     if registry.is_stale:
         raise StoreUnavailable(f"whether there is a system {system!r} cannot be asked now")
+    if not registry.systems():
+        # A wrong or empty database would otherwise turn a whole topic into dead letters.
+        raise RetryableError("no system was ever applied; reading waits for the first one")
     raise MalformedRecord(
         RejectCode.UNKNOWN_SYSTEM, f"no system {system[:128]!r} was applied; apply it first"
     )
-
-
-def letter(dead: DeadLetter, consumer: str) -> tuple[str, Message]:
-    """Return the message for the dead letter topic, and an id that is the same every time.
-
-    Key, value and headers are the original ones; what went wrong is added beside them.
-    """
-    record = dead.record
-    at = record.at
-    added = {
-        "code": dead.code,
-        "detail": dead.detail,
-        "topic": at.topic,
-        "partition": str(at.partition),
-        "offset": str(record.offset),
-        "consumer": consumer,
-    }
-    headers = dict(record.headers) | {ERRORS + name: text for name, text in added.items()}
-    message = Message(f"{at.topic}.dlq", record.key or "", record.value, headers)
-    return f"dlq:{consumer}:{at.topic}:{at.partition}:{record.offset}", message

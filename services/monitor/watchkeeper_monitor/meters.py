@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from watchkeeper_shared.events.letters import CRASHED
 from watchkeeper_shared.events.rejects import RejectCode
+from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
+BREAKS = ("retention", "truncated", "recreated")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -69,6 +73,19 @@ class Meters:
         self.offset_gap = Counter(
             "watchkeeper_monitor_offset_gap_records",
             "Records that the log had forgotten before they were read.",
+            ["topic"],
+            registry=registry,
+        )
+        self.log_breaks = Counter(
+            "watchkeeper_monitor_log_breaks",
+            "Times that the log did not hold what comes next, by kind.",
+            ["topic", "kind"],
+            registry=registry,
+        )
+        self.topic_stopped = Gauge(
+            "watchkeeper_monitor_topic_stopped",
+            "1 while a topic is not read because too much of it is poison.",
+            ["topic"],
             registry=registry,
         )
         self.lag = Gauge(
@@ -140,9 +157,13 @@ class Meters:
         """Make every series that has a fixed label: one at zero can be alerted on."""
         for kind in ("predictions", "labels"):
             self.rows.labels(kind)
-        for code in RejectCode:
-            self.decode_errors.labels(code.value)
-            self.dead_letters.labels(code.value)
+        for code in (*(one.value for one in RejectCode), CRASHED):
+            self.decode_errors.labels(code)
+            self.dead_letters.labels(code)
+        for topic, kind in product((PREDICTIONS.name, LABELS.name), BREAKS):
+            self.offset_gap.labels(topic)
+            self.topic_stopped.labels(topic)
+            self.log_breaks.labels(topic, kind)
         for kind in ("assigned", "lost"):
             self.rebalances.labels(kind)
         for status in ("provisional", "final", "amended"):

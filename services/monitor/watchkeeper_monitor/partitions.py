@@ -4,28 +4,34 @@ assigned ─► claim (epoch + 1, stored offset) ─► start ─► records ─
 lost or fenced ─► drop what is pending: the next owner reads it again
 database away  ─► drop what is pending and claim again: whether the last flush happened,
                   the stored offset says
+too much poison ─► halt the topic; try one record after a pause
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
+from watchkeeper_monitor.claims import CONSUMER, Claims
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.stops import Stops
 from watchkeeper_monitor.store import counting
-from watchkeeper_shared.clock import Clock
-from watchkeeper_shared.db import positions
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import Conflict, NotFound, OffsetGone
+from watchkeeper_shared.errors import OffsetGone
 from watchkeeper_shared.eventlog.port import LogReader, Poll, Record, TopicPartition
+from watchkeeper_shared.events.letters import CRASHED
 
 logger = logging.getLogger(__name__)
 
-CONSUMER = "monitor"
-"""The consumer group, and the name under which positions are stored."""
+_CAREFUL_AFTER = 2
+_BURIED_AFTER = 3
+_MOST_CAREFUL = 20_000
+"""A reader that died had at most about this many records in hand."""
+
+Read = Callable[[Record], Reading | DeadLetter]
 
 
 class Partitions:
@@ -33,19 +39,21 @@ class Partitions:
 
     Parameters
     ----------
-    reader
-        A member of the group.
-    database, clock, owner
-        Where positions are, and who claims them.
+    reader, claims
+        A member of the group, and what takes partitions over for it.
+    stops
+        Which topics are not read for now.
+    database
+        Where positions are.
     """
 
     def __init__(
-        self, reader: LogReader, database: Database, clock: Clock, owner: str, meters: Meters
+        self, reader: LogReader, claims: Claims, stops: Stops, database: Database, meters: Meters
     ) -> None:
         self._reader = reader
+        self._claims = claims
+        self._stops = stops
         self._database = database
-        self._clock = clock
-        self._owner = owner
         self._meters = meters
         self._waiting: set[TopicPartition] = set()
         self._pending: dict[TopicPartition, Pending] = {}
@@ -65,6 +73,11 @@ class Partitions:
         """How many bytes of records are pending."""
         return sum(one.size for one in self._pending.values())
 
+    @property
+    def stopped(self) -> Mapping[str, str]:
+        """Why each topic is not read that is not."""
+        return self._stops.reasons
+
     def poll(self, timeout: timedelta) -> Poll:
         """Poll, and note what came and went; `records` are for `take`."""
         try:
@@ -73,81 +86,101 @@ class Partitions:
             logger.warning("offset_gone", extra={"reason": str(error)})
             self._waiting.add(TopicPartition(error.topic, error.partition))
             return Poll()
+        lost = [self._pending[at].claim for at in polled.lost if at in self._pending]
         for at in polled.lost:
             self._forget(at)
             self._waiting.discard(at)
             self._meters.rebalances.labels("lost").inc()
+        if lost:
+            self._claims.release(lost)
         for at in polled.assigned:
             self._waiting.add(at)
             self._meters.rebalances.labels("assigned").inc()
         return polled
 
-    def claim(self) -> None:
-        """Claim what was assigned and start it where its state ends.
+    def claim(self) -> frozenset[TopicPartition]:
+        """Start what waits where its state ends, and topics whose pause is over.
+
+        Returns
+        -------
+        frozenset of TopicPartition
+            What was started: records of it that were polled before are not the next ones.
 
         Raises
         ------
         StoreUnavailable
             The database is away: call again later.
         """
+        started = self._tried_again()
         for at in sorted(self._waiting):
             pending = self._pending.get(at)
             if pending is not None and not pending.is_empty:
-                continue  # the log forgot what comes next; what was read is flushed first
-            if self._start(self._claimed(at)):
-                self._waiting.discard(at)
+                continue  # the log broke after it; what was read is flushed first
+            claim = self._claims.take(at)
+            self._waiting.discard(at)
+            started.add(at)
+            if claim is not None:
+                self._pending[at] = Pending(claim, claim.next_offset, self._careful_until(claim))
+            if at.topic in self._stops:
+                self._reader.halt(at)
         self._meters.partitions.set(len(self._pending))
+        return frozenset(started)
 
-    def _claimed(self, at: TopicPartition) -> Claim:
-        topic_id, beginning = self._reader.topic_id(at.topic), self._reader.beginning(at)
-        with self._database.transaction() as c:
-            return positions.claim(
-                c, CONSUMER, at, topic_id, self._owner, beginning, self._clock.now()
-            )
+    def _careful_until(self, claim: Claim) -> int:
+        """Return up to where records are processed one by one, because owners died here."""
+        if claim.tries < _CAREFUL_AFTER:
+            return 0
+        return min(self._reader.end(claim.at), claim.next_offset + _MOST_CAREFUL)
 
-    def _start(self, claim: Claim) -> bool:
-        """Start a partition; False if it must be claimed again."""
+    def _tried_again(self) -> set[TopicPartition]:
+        topics = self._stops.due()
+        again = {at for at in self._pending if at.topic in topics} - self._waiting
+        for at in again:
+            self._start(at, self._pending[at].next_offset)
+        return again
+
+    def _start(self, at: TopicPartition, offset: int) -> None:
         try:
-            self._reader.start(claim.at, claim.next_offset)
-        except NotFound:
-            return True  # it was taken away again; the next poll says so
+            self._reader.start(at, offset)
         except OffsetGone as error:
-            self._skip(claim, error)
-            return False
-        self._pending[claim.at] = Pending(claim, claim.next_offset)
-        return True
+            logger.warning("offset_gone", extra={"reason": str(error)})
+            self._waiting.add(at)
 
-    def _skip(self, claim: Claim, error: OffsetGone) -> None:
-        """Go on where the log begins now, and say how much was never read."""
-        if error.beginning < claim.next_offset:
-            raise Conflict(
-                f"{error}; {claim.next_offset} records were stored already. The log lost records: "
-                "restore it, or create the topic again, which gives it a new identity"
-            )
-        missed = error.beginning - claim.next_offset
-        logger.error("offset_gap", extra={"at": str(claim.at), "records": missed})
-        self._meters.offset_gap.inc(missed)
-        with self._database.transaction() as c:
-            positions.advance(c, claim, error.beginning, self._clock.now())
+    def notice_renewed(self) -> None:
+        """Claim the partitions of topics that were made again once more, from their beginning."""
+        topics = self._claims.renewed()
+        renewed = {at for at in self._pending if at.topic in topics}
+        for at in renewed:
+            self._reader.halt(at)
+        self._waiting |= renewed
 
-    def take(self, record: Record, read: Callable[[Record], Reading | DeadLetter]) -> None:
-        """Add what a record holds to what is pending, unless its partition is no longer ours."""
+    def is_suspect(self, record: Record) -> bool:
+        """Return whether a record is to be processed alone, because owners died near it."""
         pending = self._pending.get(record.at)
-        if pending is None or record.offset < pending.next_offset:
-            return
-        content = read(record)
-        pending.take(record, content)
-        self._count(content)
+        return pending is not None and pending.next_offset <= record.offset < pending.careful_until
 
-    def _count(self, content: Reading | DeadLetter) -> None:
+    def suspect(self, record: Record) -> None:
+        """Note a record before it is looked at; what came before it must be flushed."""
+        self._claims.suspect(self._pending[record.at].claim, record.offset)
+
+    def take(self, record: Record, read: Read) -> None:
+        """Add what a record holds to what is pending, unless its partition is not read now."""
+        at = record.at
+        pending = self._pending.get(at)
+        if pending is None or record.offset < pending.next_offset or at.topic in self._stops:
+            return
+        content = _crashed(record, pending.claim) or read(record)
+        pending.take(record, content)
         self._meters.batches.inc()
         if isinstance(content, DeadLetter):
-            self._meters.decode_errors.labels(content.code).inc()
             self._meters.dead_letters.labels(content.code).inc()
             logger.warning("dead_letter", extra={"code": content.code, "reason": content.detail})
-            return
-        for code, count in content.refused.items():
+        for code, count in _refused(content).items():
             self._meters.decode_errors.labels(code).inc(count)
+        if self._stops.note(at.topic, content.code if isinstance(content, DeadLetter) else None):
+            for each in self._pending:
+                if each.topic == at.topic:
+                    self._reader.halt(each)
 
     def flushed(self, claims: Iterable[Claim]) -> None:
         """Note what was committed, and tell lag tools."""
@@ -157,6 +190,8 @@ class Partitions:
 
     def claim_again(self) -> None:
         """Drop what is pending; `claim` starts every partition where its state ends."""
+        for at in self._pending:
+            self._reader.halt(at)
         self._waiting.update(self._pending)
         self._pending.clear()
         self._meters.partitions.set(0)
@@ -193,8 +228,28 @@ class Partitions:
             behind = self._reader.end(at) - one.claim.next_offset
             self._meters.lag.labels(at.topic, str(at.partition)).set(behind)
 
+    def release(self) -> None:
+        """Say that we end in good order; what is pending is read again by the next owner."""
+        self._claims.release(one.claim for one in self._pending.values())
+
     def close(self) -> None:
         """Leave the group; what is pending is dropped and read again."""
         self._pending.clear()
         self._waiting.clear()
         self._reader.close()
+
+
+def _crashed(record: Record, claim: Claim) -> DeadLetter | None:
+    """Return a verdict without looking, if looking killed the last owners."""
+    if claim.suspect != record.offset or claim.tries < _BURIED_AFTER:
+        return None
+    return DeadLetter(
+        record,
+        CRASHED,
+        f"{claim.tries} processes in a row ended over this record, the last with nothing else "
+        "in hand: out of memory, or a crash in a library; see what the platform says about them",
+    )
+
+
+def _refused(content: Reading | DeadLetter) -> Mapping[str, int]:
+    return {content.code: 1} if isinstance(content, DeadLetter) else content.refused

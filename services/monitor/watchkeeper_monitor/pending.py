@@ -44,12 +44,15 @@ class Pending:
         The right to write this partition's state, and the stored position.
     next_offset
         Where reading is.
+    careful_until
+        Records before this offset are processed alone, because owners died among them.
     unchecked, batches
         Rows as they were read, by system, kind and schema; and rows that hold.
     """
 
     claim: Claim
     next_offset: int
+    careful_until: int = 0
     unchecked: defaultdict[tuple[str, Kind, pa.Schema], list[pa.RecordBatch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -88,4 +91,4 @@ class Pending:
 
     def flushed(self, claim: Claim) -> Pending:
         """Return what is pending after a flush: nothing."""
-        return Pending(claim=claim, next_offset=claim.next_offset)
+        return Pending(claim, claim.next_offset, self.careful_until)

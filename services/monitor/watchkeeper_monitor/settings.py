@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from watchkeeper_shared.events.tolerance import Limits
 from watchkeeper_shared.settings import LogSettings, StoreSettings
 
 
@@ -30,6 +31,14 @@ class Pace:
         How long a judge that stopped keeps others from judging its systems.
     longest_pause
         The longest time between two tries while the database or the log is away.
+    dead_letter_share, dead_letter_last, dead_letter_in_a_row
+        Reading of a topic stops when more than this share of so many records, or so many in a
+        row, are dead letters. 0 in a row takes both limits away.
+    dead_letter_pause
+        After this time a stopped topic is tried with one record.
+    stall_timeout
+        A process that stores nothing for so long while records wait ends itself; longer where
+        the flush interval is.
     """
 
     flush_rows: int = 20_000
@@ -42,6 +51,16 @@ class Pace:
     label_patience: timedelta = timedelta(days=35)
     lease_ttl: timedelta = timedelta(seconds=15)
     longest_pause: timedelta = timedelta(seconds=30)
+    dead_letter_share: float = 0.5
+    dead_letter_last: int = 200
+    dead_letter_in_a_row: int = 100
+    dead_letter_pause: timedelta = timedelta(seconds=60)
+    stall_timeout: timedelta = timedelta(minutes=5)
+
+    @property
+    def tolerance(self) -> Limits:
+        """From when on poison is too much."""
+        return Limits(self.dead_letter_share, self.dead_letter_last, self.dead_letter_in_a_row)
 
     def __post_init__(self) -> None:
         """Refuse bounds that cannot be kept."""
@@ -53,6 +72,12 @@ class Pace:
         if not 1 <= self.sample_rows <= 5_000:  # noqa: PLR2004 - a report takes no more
             raise ValueError(
                 f"WATCHKEEPER_SAMPLE_ROWS must lie between 1 and 5000, got {self.sample_rows}"
+            )
+        if not 0 <= self.dead_letter_share <= 1 or self.dead_letter_last < 1:
+            raise ValueError(
+                "WATCHKEEPER_DEAD_LETTER_SHARE must lie between 0 and 1 and "
+                "WATCHKEEPER_DEAD_LETTER_LAST must be at least 1, "
+                f"got {self.dead_letter_share} and {self.dead_letter_last}"
             )
 
 

@@ -16,13 +16,16 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.claims import CONSUMER, Claims
 from watchkeeper_monitor.evidence.desk import Desk
 from watchkeeper_monitor.evidence.process import MakerProcess
 from watchkeeper_monitor.flushing import OWNER, Flusher
 from watchkeeper_monitor.judge import Judge
 from watchkeeper_monitor.meters import Meters
-from watchkeeper_monitor.partitions import CONSUMER, Partitions
+from watchkeeper_monitor.partitions import Partitions
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
+from watchkeeper_monitor.stops import Stops
+from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_monitor.worker import Worker
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
@@ -38,7 +41,7 @@ _TURN = timedelta(seconds=120)
 
 
 class Monitor:
-    """The monitor of one process: three threads, or none where a test turns it by hand.
+    """The monitor of one process: its threads, or none where a test turns it by hand.
 
     Parameters
     ----------
@@ -46,9 +49,14 @@ class Monitor:
         What turns.
     health
         Watches the turns.
+    watchdog
+        Ends the process when the worker hangs.
     """
 
-    def __init__(self, worker: Worker, relay: Relay, desk: Desk | None, health: Health) -> None:
+    def __init__(
+        self, worker: Worker, relay: Relay, desk: Desk | None, health: Health, watchdog: Watchdog
+    ) -> None:
+        self._watchdog = watchdog
         self._worker = worker
         self._relay = relay
         self._desk = desk
@@ -65,7 +73,11 @@ class Monitor:
         on_failure
             Called when a thread ended by a bug; `failure` then holds it.
         """
-        turns = {"monitor": self._turn, "monitor-relay": self._send}
+        turns = {
+            "monitor": self._turn,
+            "monitor-relay": self._send,
+            "monitor-watchdog": self._watch,
+        }
         if self._desk is not None:
             turns["monitor-evidence"] = self._report
         for name, turn in turns.items():
@@ -98,6 +110,10 @@ class Monitor:
 
     def _send(self, beat: Callable[[], None]) -> None:
         self._relay.run(self._stop, beat)
+
+    def _watch(self, beat: Callable[[], None]) -> None:
+        self._watchdog.progressed()
+        self._watchdog.run(self._stop, beat)
 
     def _report(self, beat: Callable[[], None]) -> None:
         if self._desk is not None:
@@ -158,10 +174,13 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     # What ingest took is known here too: applied objects are asked for before each batch.
     registry = Registry(database, clock, max_age=timedelta(0))
     baselines = Baselines(registry)
+    watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
+    stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters)
 
     def join() -> Partitions:
         reader = log.reader(CONSUMER, [PREDICTIONS.name, LABELS.name])
-        return Partitions(reader, database, clock, name, meters)
+        claims = Claims(reader, database, clock, name, meters)
+        return Partitions(reader, claims, stops, database, meters)
 
     worker = Worker(
         join,
@@ -172,7 +191,9 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         Judge(database, registry, baselines, clock, name, pace, meters),
         pace,
         meters,
+        watchdog,
     )
+    health.check("reading", worker.ready)
     maker = MakerProcess(evidence.evidence_timeout)
     desk = Desk(database, Registry(database, clock), clock, evidence, maker, meters)
-    return Monitor(worker, Relay(database, log.writer(), OWNER, clock), desk, health)
+    return Monitor(worker, Relay(database, log.writer(), OWNER, clock), desk, health, watchdog)

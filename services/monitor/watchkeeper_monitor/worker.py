@@ -21,6 +21,7 @@ from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import Partitions
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
 from watchkeeper_monitor.settings import Pace
+from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 _TRIES = 3
 _FIRST_PAUSE = 0.1
+_BETWEEN_LOOKS = 10.0
+"""How often it is asked whether a topic was made again."""
 
 
 class Worker:
@@ -52,6 +55,8 @@ class Worker:
         The two things that write.
     pace, meters
         How often, and what is told about it.
+    watchdog
+        Told of progress.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - all are collaborators, wired once
@@ -64,6 +69,7 @@ class Worker:
         judge: Judge,
         pace: Pace,
         meters: Meters,
+        watchdog: Watchdog,
     ) -> None:
         self._join = partitions
         self._database = database
@@ -73,9 +79,25 @@ class Worker:
         self._judge = judge
         self._pace = pace
         self._meters = meters
+        self._watchdog = watchdog
         self._partitions: Partitions | None = None
-        self._flushed_at = self._judged_at = self._resume_at = clock.monotonic()
+        self._flushed_at = self._judged_at = self._resume_at = self._looked_at = clock.monotonic()
         self._pause = 0.0
+        self._trouble = "the log was not joined yet"
+
+    def ready(self) -> None:
+        """Return if this worker works, as far as it knows.
+
+        Raises
+        ------
+        RetryableError
+            It did not join the log yet, waits for something, or leaves a topic unread.
+        """
+        if self._trouble:
+            raise RetryableError(self._trouble)
+        stopped = {} if self._partitions is None else self._partitions.stopped
+        for topic, reason in stopped.items():
+            raise RetryableError(f"{topic} is not read: {reason}; see its dead letters")
 
     def step(self, timeout: timedelta) -> bool:
         """Turn once, waiting at most `timeout` for records; return whether there was work."""
@@ -97,23 +119,44 @@ class Worker:
         except LogUnavailable as error:
             self._log_is_away(error)
             return True
+        except RetryableError as error:
+            self._hold("reading_waits", error)
+            return True
         self._pause = 0.0
+        self._trouble = ""
         self._meters.store_away.set(0)
+        if not self._partitions.ready:
+            self._watchdog.progressed()
         return worked
 
     def _work(self, partitions: Partitions, polled: Poll) -> bool:
         self._registry.refresh()
-        partitions.claim()
+        self._look_for_new_topics(partitions)
+        started = partitions.claim()
         for record in polled.records:
-            partitions.take(record, self._read)
-            if self._is_full(partitions):
-                self._flush(partitions)
+            # What was polled before its partition was started anew is not what comes next.
+            if record.at not in started:
+                self._take(partitions, record)
         worked = bool(polled.records or polled.assigned)
         if self._is_old():
             worked |= self._flush(partitions)
         if self._is_judging_due():
             worked |= self._judge_all(partitions)
         return worked
+
+    def _take(self, partitions: Partitions, record: Record) -> None:
+        alone = partitions.is_suspect(record)
+        if alone:
+            self._flush(partitions)
+            partitions.suspect(record)
+        partitions.take(record, self._read)
+        if alone or self._is_full(partitions):
+            self._flush(partitions)
+
+    def _look_for_new_topics(self, partitions: Partitions) -> None:
+        if self._clock.monotonic() - self._looked_at >= _BETWEEN_LOOKS:
+            partitions.notice_renewed()
+            self._looked_at = self._clock.monotonic()
 
     def _read(self, record: Record) -> Reading | DeadLetter:
         return intake.read(record, self._registry)
@@ -154,6 +197,7 @@ class Worker:
         self._meters.flush_seconds.observe(self._clock.monotonic() - started)
         self._note(ready, done)
         partitions.flushed(done.claims)
+        self._watchdog.progressed()
 
     def _committed(self, ready: list[Pending]) -> Flushed:
         """Flush; again if another worker stored one of the same predictions in between."""
@@ -198,9 +242,13 @@ class Worker:
 
     def _store_is_away(self, error: StoreUnavailable) -> None:
         self._meters.store_away.set(1)
+        self._hold("store_away", error)
+
+    def _hold(self, event: str, error: RetryableError) -> None:
+        """Stay in the group, hold nothing, and start again from the stored positions."""
         if self._partitions is not None:
             self._partitions.claim_again()
-        self._wait("store_away", error)
+        self._wait(event, error)
 
     def _log_is_away(self, error: LogUnavailable) -> None:
         self.close()
@@ -210,6 +258,8 @@ class Worker:
         longest = self._pace.longest_pause.total_seconds()
         self._pause = min(longest, max(_FIRST_PAUSE, 2 * self._pause))
         self._resume_at = self._clock.monotonic() + self._pause
+        self._trouble = str(error)
+        self._watchdog.progressed()  # known, told, and not for a restart to end
         logger.warning(event, extra={"reason": str(error), "pause_seconds": self._pause})
 
     def settle(self) -> bool:
@@ -233,6 +283,7 @@ class Worker:
             if self._partitions is not None:
                 self._flush(self._partitions)
                 self._judge.give_back()
+                self._partitions.release()
         except (StoreUnavailable, LogUnavailable) as error:
             # The next owner reads it again from the stored position; leases expire.
             logger.warning("unflushed_at_stop", extra={"reason": str(error)})

@@ -10,7 +10,8 @@ conditional UPDATE makes the second of two rivals look again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -19,6 +20,14 @@ from watchkeeper_shared.db.tables import inbox, positions
 from watchkeeper_shared.db.upsert import insert
 from watchkeeper_shared.errors import Fenced
 from watchkeeper_shared.eventlog.port import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored about a partition before it was claimed."""
+
+    topic_id: str
+    next_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,21 @@ class Claim:
         How often the partition was claimed; the fence.
     next_offset
         The next offset to read.
+    tries
+        How many owners in a row ended without a word, the position where it is.
+    suspect
+        The record that the last of them had noted before it was processed, alone.
+    before
+        What was stored before; None where nobody ever claimed the partition.
     """
 
     consumer: str
     at: TopicPartition
     epoch: int
     next_offset: int
+    tries: int = field(default=0, compare=False)
+    suspect: int | None = field(default=None, compare=False)
+    before: Stored | None = field(default=None, compare=False)
 
 
 def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column
@@ -58,10 +76,11 @@ def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column
         The topic's identity. Another one than the stored one means that the topic was
         deleted and made again: the old offset means nothing there.
     owner
-        Who claims, for people.
+        Who claims; another one than the stored one means that that one ended without `release`.
     beginning
         Where a partition starts that was never read, or whose topic is a new one.
     """
+    before = _stored(c, consumer, at)
     fresh = insert(c, positions).values(
         consumer=consumer,
         topic=at.topic,
@@ -70,9 +89,17 @@ def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column
         epoch=1,
         owner=owner,
         next_offset=beginning,
+        tries=0,
         updated_at=now,
     )
     same_topic = positions.c.topic_id == fresh.excluded.topic_id
+    known_end = positions.c.owner == ""
+    still_ours = positions.c.owner == fresh.excluded.owner
+    tries = sa.case(
+        (sa.or_(~same_topic, known_end), 0),
+        (still_ours, positions.c.tries),
+        else_=positions.c.tries + 1,
+    )
     taken = fresh.on_conflict_do_update(
         index_elements=[positions.c.consumer, positions.c.topic, positions.c.partition],
         set_={
@@ -82,11 +109,13 @@ def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column
             "next_offset": sa.case(
                 (same_topic, positions.c.next_offset), else_=fresh.excluded.next_offset
             ),
+            "tries": tries,
+            "suspect": sa.case((same_topic, positions.c.suspect), else_=None),
             "updated_at": fresh.excluded.updated_at,
         },
-    ).returning(positions.c.epoch, positions.c.next_offset)
-    epoch, next_offset = c.execute(taken).one()
-    return Claim(consumer, at, epoch, next_offset)
+    ).returning(positions.c.epoch, positions.c.next_offset, positions.c.tries, positions.c.suspect)
+    row = c.execute(taken).one()
+    return Claim(consumer, at, row.epoch, row.next_offset, row.tries, row.suspect, before)
 
 
 def advance(c: sa.Connection, claim: Claim, next_offset: int, now: datetime) -> Claim:
@@ -103,6 +132,42 @@ def advance(c: sa.Connection, claim: Claim, next_offset: int, now: datetime) -> 
     if next_offset < claim.next_offset:
         msg = f"{claim.at} cannot go back from {claim.next_offset} to {next_offset}"
         raise ValueError(msg)
+    return restart(c, claim, next_offset, now)
+
+
+def restart(c: sa.Connection, claim: Claim, next_offset: int, now: datetime) -> Claim:
+    """Move the position where the log holds something, in either direction.
+
+    Raises
+    ------
+    Fenced
+        As `advance`.
+    """
+    # One that moved on past a record that was processed alone is careful with the next ones.
+    tries = sa.case((positions.c.suspect.is_(None), 0), else_=1)
+    _change(c, claim, {"next_offset": next_offset, "tries": tries, "suspect": None}, now)
+    return replace(claim, next_offset=next_offset)
+
+
+def suspect(c: sa.Connection, claim: Claim, offset: int, now: datetime) -> None:
+    """Note which record is processed next, alone: commit it before the record is looked at.
+
+    Raises
+    ------
+    Fenced
+        As `advance`.
+    """
+    _change(c, claim, {"suspect": offset}, now)
+
+
+def release(c: sa.Connection, claim: Claim, now: datetime) -> None:
+    """Say that this owner ends in good order. Does nothing if there is another one already."""
+    gone = {"owner": "", "tries": 0, "suspect": None, "updated_at": now}
+    ours = (*_row_of(claim), positions.c.epoch == claim.epoch)
+    c.execute(sa.update(positions).where(*ours).values(gone))
+
+
+def _change(c: sa.Connection, claim: Claim, values: Mapping[str, object], now: datetime) -> None:
     moved = c.execute(
         sa.update(positions)
         .where(
@@ -110,11 +175,21 @@ def advance(c: sa.Connection, claim: Claim, next_offset: int, now: datetime) -> 
             positions.c.epoch == claim.epoch,
             positions.c.next_offset == claim.next_offset,
         )
-        .values(next_offset=next_offset, updated_at=now)
+        .values({**values, "updated_at": now})
     )
     if moved.rowcount != 1:
         raise Fenced(_fenced(claim))
-    return replace(claim, next_offset=next_offset)
+
+
+def _stored(c: sa.Connection, consumer: str, at: TopicPartition) -> Stored | None:
+    row = c.execute(
+        sa.select(positions.c.topic_id, positions.c.next_offset).where(
+            positions.c.consumer == consumer,
+            positions.c.topic == at.topic,
+            positions.c.partition == at.partition,
+        )
+    ).one_or_none()
+    return None if row is None else Stored(row.topic_id, row.next_offset)
 
 
 def was_committed(c: sa.Connection, claim: Claim, next_offset: int) -> bool:
@@ -148,6 +223,15 @@ def first_sight(c: sa.Connection, consumer: str, event_id: str, now: datetime) -
         .returning(inbox.c.event_id)  # an INSERT has no row count on PostgreSQL
     )
     return noted.one_or_none() is not None
+
+
+def forget_seen(c: sa.Connection, consumer: str, before: datetime) -> int:
+    """Forget events handled before an instant; return how many.
+
+    Safe while the log keeps its records for less: what it cannot deliver again needs no memory.
+    """
+    old = sa.delete(inbox).where(inbox.c.consumer == consumer, inbox.c.seen_at < before)
+    return c.execute(old).rowcount
 
 
 def _row_of(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:

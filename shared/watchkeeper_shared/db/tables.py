@@ -39,6 +39,9 @@ positions = _table(
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("next_offset", sa.BigInteger, nullable=False),
+    # How many owners in a row ended without a word, the position staying where it is.
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("suspect", sa.BigInteger),  # noted before it is processed alone
     sa.Column("updated_at", Instant, nullable=False),
 )
 
@@ -64,6 +67,7 @@ inbox = _table(
     sa.Column("consumer", sa.String(64), primary_key=True),
     sa.Column("event_id", sa.String(64), primary_key=True),
     sa.Column("seen_at", Instant, nullable=False),
+    sa.Index(None, "consumer", "seen_at"),
 )
 
 leases = _table(

@@ -55,7 +55,12 @@ def test_a_process_monitors_answers_probes_and_ends_in_order(
 
     assert not thread.is_alive()
     assert (health.status_code, working.status_code) == (200, 200)
-    assert set(health.json()["checks"]) == {"monitor", "monitor-relay", "monitor-evidence"}
+    assert set(health.json()["checks"]) == {
+        "monitor",
+        "monitor-relay",
+        "monitor-watchdog",
+        "monitor-evidence",
+    }
     assert 'watchkeeper_monitor_rows_total{kind="predictions"} 400.0' in page
     assert 'watchkeeper_kafka_consumer_lag_messages{partition="' in page
     assert referenced.all(tables.leases, name="judge/loans") == []
