@@ -1,0 +1,175 @@
+"""What no single day shows: found by pools, ended by pools, changed by what comes late."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from watchkeeper_monitor.identity import hash_ids
+from watchkeeper_monitor.windows import EPOCH
+from watchkeeper_shared.db import tables
+
+DAY = timedelta(days=1)
+LASTING = {
+    "id": "lasting",
+    "metric": "wasserstein",
+    "columns": ["AGE"],
+    "breach": 0.1,
+    "min_rows": 50,
+}
+ACCURACY = {"id": "accuracy", "metric": "accuracy", "below": True, "breach": 0.8, "min_rows": 100}
+
+
+def day_of(world: Any, number: int, shift: float, rows: int) -> list[str]:
+    """Publish a day on which AGE is shifted by so many standard deviations."""
+    rng = np.random.default_rng(number)
+    start: datetime = EPOCH + number * DAY
+    ids = [f"{number}-{row}" for row in range(rows)]
+    score = rng.uniform(0, 1, rows)
+    times = [start + timedelta(seconds=float(second)) for second in np.linspace(0, 86_000, rows)]
+    world.send(
+        pa.RecordBatch.from_pydict(
+            {
+                "id": pa.array(ids),
+                "system": pa.array(["loans"] * rows),
+                "version": pa.array(["1"] * rows),
+                "time": pa.array(times, pa.timestamp("us", "UTC")),
+                "prediction": pa.array((score >= 0.5).astype(np.int64)),
+                "score": pa.array(score),
+                "features.AGE": pa.array(rng.normal(40 + 8 * shift, 8, rows)),
+                "features.JOB": pa.array(rng.choice(["a", "b", "c"], rows).tolist()),
+                "groups.SEX": pa.array(rng.choice(["1", "2"], rows).tolist()),
+            }
+        )
+    )
+    return ids
+
+
+def live(world: Any, first: int, shifts: list[float], rows: int = 100) -> dict[int, list[str]]:
+    """Let days go by, the first of them so many days after 1970, and one hour more."""
+    sent = {
+        number: day_of(world, number, shift, rows) for number, shift in enumerate(shifts, first)
+    }
+    world.clock.set(EPOCH + (first + len(shifts)) * DAY + 2 * timedelta(hours=1))
+    world.settle()
+    world.clock.advance(timedelta(minutes=1))  # nothing more comes: the last day settles too
+    world.settle()
+    return sent
+
+
+def whole_blocks(world: Any) -> int:
+    """The number of a day that opens a block of 64."""
+    days: int = (world.clock.now() - EPOCH) // DAY
+    return (days // 64 + 1) * 64
+
+
+def rows_of(world: Any, rule: str) -> list[Any]:
+    found = world.all(tables.measurements, rule=rule, current=True)
+    return sorted(found, key=lambda row: row.window_start)
+
+
+def labels(world: Any, ids: list[str], *, wrong: bool) -> None:
+    said = {row.id_hash: int(row.prediction) for row in world.all(tables.predictions)}
+    values = [str(said[one] ^ int(wrong)) for one in hash_ids(pa.array(ids)).tolist()]
+    world.label(ids, values)
+
+
+def test_a_small_lasting_shift_is_found_by_a_pool_and_ends_when_a_pool_is_calm(
+    referenced: Any,
+) -> None:
+    referenced.policy([LASTING | {"dispersion": 1}], alarm_budget=100_000)
+    first = whole_blocks(referenced)
+
+    live(referenced, first, [0.0] * 16 + [0.25] * 16 + [0.0] * 16)
+
+    rows = rows_of(referenced, "lasting")
+    found = [row for row in rows if row.state == "breach"]
+    told = referenced.told()
+    assert min(row.scale for row in found) > 1
+    assert found[0].window_start < EPOCH + (first + 32) * DAY
+    assert f"over the last {found[0].scale} windows: wasserstein of AGE" in found[0].reason
+    assert found[0].n == 100, "the measurement is of the window, not of the pool"
+    assert [kind for kind, _ in told] == ["opened", "cleared"]
+    assert told[0][1].opened_window == found[0].window_start
+    assert not told[1][1].withdrawn
+    over = told[1][1].window.start
+    assert over >= EPOCH + (first + 32) * DAY, "a single good day does not end it"
+    assert over < EPOCH + (first + 32 + max(row.scale for row in found)) * DAY
+
+
+def test_without_the_shift_nobody_is_told(referenced: Any) -> None:
+    referenced.policy([LASTING | {"dispersion": 1}], alarm_budget=100_000)
+
+    live(referenced, whole_blocks(referenced), [0.0] * 48)
+
+    assert referenced.told() == []
+
+
+def test_a_day_that_breaches_alone_is_not_told_again_by_every_pool_over_it(
+    referenced: Any,
+) -> None:
+    referenced.policy([LASTING | {"dispersion": 1}])
+
+    live(referenced, whole_blocks(referenced), [0.0] * 5 + [4.0] + [0.0] * 10)
+
+    breaching = [row for row in rows_of(referenced, "lasting") if row.state == "breach"]
+    assert [row.scale for row in breaching] == [1]
+    assert [kind for kind, _ in referenced.told()] == ["opened", "cleared"]
+
+
+def test_late_labels_reach_the_pools_over_their_day(referenced: Any) -> None:
+    referenced.policy([ACCURACY | {"dispersion": 1}])
+    first = whole_blocks(referenced)
+    sent = live(referenced, first, [0.0] * 8, rows=40)
+    before = rows_of(referenced, "accuracy")
+    some = [one for number in range(first, first + 4) for one in sent[number]]
+
+    labels(referenced, some, wrong=True)
+    referenced.settle()
+    raised = rows_of(referenced, "accuracy")
+    told = [kind for kind, _ in referenced.told()]
+    referenced.clock.advance(timedelta(hours=1))
+    labels(referenced, some, wrong=False)
+    referenced.settle()
+
+    assert {row.state for row in before} == {"no_data"}
+    # 40 labels a day are too few; four days are not, and the fourth day says so.
+    assert [row.state for row in raised[:4]] == ["insufficient"] * 3 + ["breach"]
+    assert (raised[3].scale, raised[3].status, raised[3].n) == (4, "amended", 40)
+    assert told == ["opened"]
+    corrected = [row.state for row in rows_of(referenced, "accuracy")]
+    assert corrected == ["insufficient"] * 4 + ["no_data"] * 4
+    assert [event.withdrawn for _, event in referenced.told()] == [True]
+
+
+@pytest.mark.parametrize("dispersion", [None, 1.0])
+def test_a_season_is_learnt_and_does_not_flood(referenced: Any, dispersion: float | None) -> None:
+    rule = LASTING if dispersion is None else LASTING | {"dispersion": dispersion}
+    referenced.policy([rule])
+    season = [0.35 * math.sin(2 * math.pi * number / 7) for number in range(56)]
+
+    live(referenced, whole_blocks(referenced), season, rows=300)
+
+    # Who declares rows to be independent hears of each crest.
+    assert bool(referenced.told()) == (dispersion is not None)
+    if dispersion is None:
+        past = [row.reason for row in rows_of(referenced, "lasting") if row.state == "warn"]
+        assert "of 30 windows), taken as" in past[0]
+        assert "learnt over 30 windows in control" in past[-1]
+
+
+def test_a_block_is_kept_and_merged_from_its_halves(referenced: Any) -> None:
+    referenced.policy([LASTING])
+
+    live(referenced, whole_blocks(referenced), [0.0] * 16, rows=20)
+
+    spans = [row.end - row.start for row in referenced.all(tables.blocks)]
+    assert sorted(span // DAY for span in spans) == [2] * 8 + [4] * 4 + [8] * 2 + [16]
+    taught = [(row.scale, row.end - row.start) for row in referenced.all(tables.sights)]
+    assert all(length == scale * DAY for scale, length in taught)
+    assert len(taught) == 16 + 15
