@@ -1,7 +1,9 @@
 """One flush: positions and everything made of the records up to them, in one transaction.
 
-positions ─► which ids are new? ─► per pane: profile, sample, index
-          ─► labels ─► progress, tallies, dead letters
+positions ─► which ids are new? ─► per pane: profile, sample ─┐
+          ─► progress, dead letters                           ├─► index ─► labels ─► tallies
+             labels ──────────────────────────────────────────┘
+                                         (from here on no other writes to the system)
 """
 
 from __future__ import annotations
@@ -16,20 +18,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from watchkeeper_monitor import columns, samples
+from watchkeeper_monitor import columns
 from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.axes import Floats
 from watchkeeper_monitor.identity import hash_ids
+from watchkeeper_monitor.newcomers import Newcomers, Rows, echoes
 from watchkeeper_monitor.pending import Pending
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.segments import slices_of
-from watchkeeper_monitor.store import counting, index, labels, panes
+from watchkeeper_monitor.store import counting, labels, panes
+from watchkeeper_monitor.store.index import Entries
 from watchkeeper_monitor.store.panes import PaneKey
+from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.windows import MICROSECOND, pane_at, pane_length, panes_of
 from watchkeeper_shared.db import outbox, positions
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.eventlog.port import TopicPartition
-from watchkeeper_shared.events.batches import as_classes, concatenate
+from watchkeeper_shared.events.batches import concatenate
 from watchkeeper_shared.events.letters import letter
 from watchkeeper_shared.events.rows import Kind
 
@@ -71,15 +78,6 @@ class Flushed:
         return sum(count for (_, which), count in self.tallies.items() if which == name)
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """New predictions of one system, from one partition."""
-
-    batch: pa.RecordBatch
-    hashes: np.ndarray
-    times: np.ndarray  # int64 microseconds since 1970
-
-
 class Flusher:
     """Writes what is pending.
 
@@ -87,14 +85,27 @@ class Flusher:
     ----------
     registry, baselines
         What is applied, and the grids it is counted on.
+    shelf
+        Blocks of the prediction index in memory.
     sample_rows
         How many rows stand for a pane.
+    duplicate_rows
+        Among how many of a system's newest predictions an id that comes again is recognised.
     """
 
-    def __init__(self, registry: Registry, baselines: Baselines, sample_rows: int) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        baselines: Baselines,
+        shelf: Shelf,
+        sample_rows: int,
+        duplicate_rows: int,
+    ) -> None:
         self._registry = registry
         self._baselines = baselines
+        self._shelf = shelf
         self._sample_rows = sample_rows
+        self._duplicate_rows = duplicate_rows
 
     def flush(self, c: sa.Connection, ready: Sequence[Pending], now: datetime) -> Flushed:
         """Write everything, in the caller's transaction.
@@ -107,18 +118,20 @@ class Flusher:
             Another worker just stored one of the same predictions: roll back and repeat.
         """
         done = Flushed()
+        news = Newcomers(c, self._shelf, self._duplicate_rows, now)
         for pending in sorted(ready, key=lambda one: one.claim.at):
             done.claims.append(positions.advance(c, pending.claim, pending.next_offset, now))
             done.tallies.update(pending.tallies)
             for (system, kind), batches in sorted(pending.batches.items()):
                 batch = concatenate(batches)
                 if kind is Kind.LABELS:
-                    self._labels(c, system, pending.claim.at, batch, now)
+                    self._labels(c, system, pending.claim.at, batch, news)
                     done.rows[kind.value] += batch.num_rows
                 else:
-                    self._predictions(c, system, pending.claim.at, batch, now, done)
+                    self._predictions(c, system, pending.claim.at, batch, news, done)
             _bury(c, pending, now)
         # What workers share is written once and in one order, so that they never deadlock.
+        news.write()
         panes.touch(c, done.touched)
         counting.count(c, done.tallies)
         return done
@@ -129,22 +142,15 @@ class Flusher:
         system: str,
         at: TopicPartition,
         batch: pa.RecordBatch,
-        now: datetime,
+        news: Newcomers,
     ) -> None:
-        order = pc.sort_indices(batch.column("time"))  # stable: the later arrival wins a tie
-        batch = batch.take(order)
-        hashes = hash_ids(batch.column("id"))
-        _, from_end = np.unique(hashes[::-1], return_index=True)
-        newest = batch.take(pa.array(len(hashes) - 1 - from_end))
-        labels.add(
-            c,
-            system,
-            hash_ids(newest.column("id")).tolist(),
-            as_classes(newest.column("label")).to_pylist(),
-            newest.column("time").cast(pa.int64()).to_pylist(),
-            now,
-        )
-        counting.move(c, system, at, pc.max(batch.column("time")).as_py(), now, batch.num_rows)
+        news.add_labels(system, labels.read(batch, hash_ids(batch.column("id")), news.micros))
+        told = echoes(batch, self._registry.versions(system))
+        if told.num_rows:
+            for key, part in self._by_pane(system, Rows.of(told)):
+                encoded = columns.encode(part.batch, self._grid(key))
+                news.add_echoes(system, Entries.of(key, part.hashes, encoded))
+        counting.move(c, system, at, pc.max(batch.column("time")).as_py(), news.now, batch.num_rows)
 
     def _predictions(
         self,
@@ -152,18 +158,18 @@ class Flusher:
         system: str,
         at: TopicPartition,
         batch: pa.RecordBatch,
-        now: datetime,
+        news: Newcomers,
         done: Flushed,
     ) -> None:
-        rows = _new(c, system, batch)
+        rows = news.new(system, Rows.of(batch))
         newest = pc.max(batch.column("time")).as_py()
-        before = counting.move(c, system, at, newest, now, rows.batch.num_rows)
+        before = counting.move(c, system, at, newest, news.now, len(rows.hashes))
         done.watermarks[at] = newest
-        done.rows[Kind.PREDICTIONS.value] += rows.batch.num_rows
-        done.add(system, "duplicates", batch.num_rows - rows.batch.num_rows)
+        done.rows[Kind.PREDICTIONS.value] += len(rows.hashes)
+        done.add(system, "duplicates", batch.num_rows - len(rows.hashes))
         done.add(system, "late", self._late(system, rows, before))
         for key, part in self._by_pane(system, rows):
-            self._store(c, key, part, f"predictions/{at.partition}")
+            self._store(c, key, part, f"predictions/{at.partition}", news)
             done.touched.add(key)
 
     def _late(self, system: str, rows: Rows, before: datetime | None) -> int:
@@ -175,56 +181,43 @@ class Flusher:
         return int(np.count_nonzero(rows.times < limit))
 
     def _by_pane(self, system: str, rows: Rows) -> list[tuple[PaneKey, Rows]]:
+        length = pane_length(one.spec.window for one in self._registry.policies_for(system))
         spec = self._registry.systems()[system]
-        policies = self._registry.policies_for(system)
-        length = pane_length(one.spec.window for one in policies)
         starts = panes_of(rows.times, length)
         versions = rows.batch.column("version").dictionary_encode()
-        codes = versions.indices.to_numpy(zero_copy_only=False)
+        codes = versions.indices.to_numpy()
         found = []
         for code, version in enumerate(versions.dictionary.to_pylist()):
             baseline = self._baselines.current(system, spec, version)
             mine = codes == code
             for start in np.unique(starts[mine]).tolist():
                 key = PaneKey(system, version, baseline.key, pane_at(start, length))
-                mask = np.flatnonzero(mine & (starts == start))
-                # In order of the key: the index fills neighbouring pages, and the sample's
-                # rows come first.
-                found.append((key, _take(rows, mask[np.argsort(rows.hashes[mask])])))
+                found.append((key, rows.where(mine & (starts == start))))
         return found
 
-    def _store(self, c: sa.Connection, key: PaneKey, rows: Rows, source: str) -> None:
+    def _grid(self, key: PaneKey) -> Grid:
         spec = self._registry.systems()[key.system]
-        baseline = self._baselines.current(key.system, spec, key.version)
-        encoded = columns.encode(rows.batch, baseline.grid)
+        return self._baselines.current(key.system, spec, key.version).grid
+
+    def _store(
+        self, c: sa.Connection, key: PaneKey, rows: Rows, source: str, news: Newcomers
+    ) -> None:
+        grid = self._grid(key)
+        encoded = columns.encode(rows.batch, grid)
         policies = self._registry.policies_for(key.system)
         slices = slices_of(rule for one in policies for rule in one.spec.rules)
-        delta = Profile.empty(baseline.grid, slices)
+        delta = Profile.empty(grid, slices)
         delta.add_predictions(encoded)
-        panes.merge_profile(c, key, source, delta, baseline.grid, encoded.n)
-        first = rows.batch.slice(0, self._sample_rows)
-        sample = samples.keyed(first, rows.hashes[: self._sample_rows])
-        panes.merge_sample(c, key, source, sample, self._sample_rows)
-        predicted = as_classes(rows.batch.column("prediction")).to_pylist()
-        index.insert(c, key, rows.hashes, predicted, encoded.score, encoded.groups)
+        panes.merge_profile(c, key, source, delta, grid, encoded.n)
+        panes.merge_sample(c, key, source, rows.batch, rows.hashes, self._sample_rows)
+        news.add(key.system, Entries.of(key, rows.hashes, encoded, _class_scores(rows, grid)))
 
 
-def _new(c: sa.Connection, system: str, batch: pa.RecordBatch) -> Rows:
-    """Return the rows whose id was never seen, the first of each id in the batch."""
-    hashes = hash_ids(batch.column("id"))
-    distinct, first = np.unique(hashes, return_index=True)
-    is_new = ~np.isin(distinct, index.known(c, system, distinct))
-    times = batch.column("time").cast(pa.int64()).to_numpy()
-    whole = Rows(batch, hashes, times)
-    return (
-        whole
-        if is_new.all() and len(first) == len(hashes)
-        else _take(whole, np.sort(first[is_new]))
-    )
-
-
-def _take(rows: Rows, at: np.ndarray) -> Rows:
-    return Rows(rows.batch.take(pa.array(at)), rows.hashes[at], rows.times[at])
+def _class_scores(rows: Rows, grid: Grid) -> Floats | None:
+    """Return what a label must know of a prediction among several classes."""
+    if grid.regression or grid.positive >= 0:
+        return None
+    return columns.class_scores_of(rows.batch, grid)
 
 
 def _bury(c: sa.Connection, pending: Pending, now: datetime) -> None:

@@ -12,14 +12,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor import joining
 from watchkeeper_monitor.agenda import Agenda, Planner, Task
 from watchkeeper_monitor.baselines import Baselines
+from watchkeeper_monitor.joining import Joiner
 from watchkeeper_monitor.measuring import judge_window
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_monitor.store import counting, labels, panes
+from watchkeeper_monitor.store import counting, labels, merging, panes
+from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.telling import Teller
 from watchkeeper_monitor.tide import Lag, Tide, tide
@@ -42,6 +43,8 @@ class Judge:
     ----------
     database, registry, baselines, clock
         Where state is, what is applied, on which grids, and how time passes.
+    shelf
+        Blocks of the prediction index in memory.
     holder
         Who holds the leases.
     pace, meters
@@ -53,6 +56,7 @@ class Judge:
         database: Database,
         registry: Registry,
         baselines: Baselines,
+        shelf: Shelf,
         clock: Clock,
         holder: str,
         pace: Pace,
@@ -61,6 +65,7 @@ class Judge:
         self._database = database
         self._registry = registry
         self._baselines = baselines
+        self._shelf = shelf
         self._clock = clock
         self._holder = holder
         self._pace = pace
@@ -91,35 +96,31 @@ class Judge:
                 leases.release(c, f"judge/{system}", self._holder)
 
     def _join(self, system: str, spec: AISystem) -> bool:
-        """Join waiting labels, if anything came since there was nothing to join."""
+        """Join waiting labels and keep the index in shape, if anything came since the last time."""
+        policies = self._registry.policies_for(system)
+        slices = slices_of(rule for one in policies for rule in one.spec.rules)
         with self._database.read() as c:
             seen = counting.rows_seen(c, system)
             if self._joined_at.get(system) == seen:
                 return False
-            some = bool(labels.joined(c, system, 1))
-            stale = labels.has_older(c, system, self._oldest_label())
-        if not some and not stale:
-            return self._note_waiting(system, seen)
-        with self._database.transaction() as c:
-            if not self._holds_lease(c, system, self._clock.now()):
+            joiner = Joiner(c, self._shelf, system, spec, self._baselines, slices)
+            before = self._clock.now() - self._pace.label_patience
+            if not joiner.is_due(before) and not merging.is_due(c, system):
+                self._joined_at[system] = seen
                 return False
-            given_up = labels.give_up(c, system, self._oldest_label())
-            counting.count(c, {(system, "label_unknown"): given_up} if given_up else {})
-            policies = self._registry.policies_for(system)
-            slices = slices_of(rule for one in policies for rule in one.spec.rules)
-            joined = joining.join(c, system, spec, self._baselines, slices)
-        self._meters.labels_joined.inc(joined)
-        return True
-
-    def _oldest_label(self) -> datetime:
-        return self._clock.now() - self._pace.label_patience
-
-    def _note_waiting(self, system: str, seen: int) -> bool:
         with self._database.transaction() as c:
-            if self._holds_lease(c, system, self._clock.now()):
-                counting.put(c, system, "labels_waiting", labels.waiting(c, system))
-        self._joined_at[system] = seen
-        return False
+            now = self._clock.now()
+            if not self._holds_lease(c, system, now):
+                return False
+            done = Joiner(c, self._shelf, system, spec, self._baselines, slices).step(before)
+            merged = merging.merge(c, self._shelf, system)
+            merging.expire(c, system, now - self._pace.label_horizon)
+            counting.count(c, {(system, "label_unknown"): done.given_up} if done.given_up else {})
+            counting.put(c, system, "labels_waiting", labels.waiting(c, system))
+        self._meters.labels_joined.inc(done.labels)
+        if not done.more and not merged:
+            self._joined_at[system] = seen
+        return done.more or merged
 
     def _judge(self, system: str, spec: AISystem, lag: Lag) -> bool:
         now = self._clock.now()

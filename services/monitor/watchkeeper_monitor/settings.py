@@ -27,6 +27,14 @@ class Pace:
         A partition that is silent for so long, and wholly read, holds no window open.
     label_patience
         A label whose prediction does not come within this time is given up and counted.
+    label_horizon
+        A prediction is remembered so long after it arrived: its label may come as late, and be
+        corrected as late.
+    duplicate_rows
+        A prediction that comes again is recognised among so many newest ones of its system.
+    index_memory
+        How many bytes of the prediction index are kept in memory; 10 per prediction are enough
+        to recognise duplicates without reading.
     lease_ttl
         How long a judge that stopped keeps others from judging its systems.
     longest_pause
@@ -49,6 +57,9 @@ class Pace:
     rejudge_interval: timedelta = timedelta(seconds=5)
     idle_timeout: timedelta = timedelta(seconds=30)
     label_patience: timedelta = timedelta(days=35)
+    label_horizon: timedelta = timedelta(days=90)
+    duplicate_rows: int = 4_000_000
+    index_memory: int = 64 << 20
     lease_ttl: timedelta = timedelta(seconds=15)
     longest_pause: timedelta = timedelta(seconds=30)
     dead_letter_share: float = 0.5
@@ -68,6 +79,12 @@ class Pace:
             raise ValueError(
                 "WATCHKEEPER_FLUSH_ROWS and WATCHKEEPER_FLUSH_BYTES must be at least 1, "
                 f"got {self.flush_rows} and {self.flush_bytes}"
+            )
+        if self.label_horizon < self.label_patience or self.duplicate_rows < 1:
+            raise ValueError(
+                "WATCHKEEPER_LABEL_HORIZON must not be shorter than WATCHKEEPER_LABEL_PATIENCE and "
+                "WATCHKEEPER_DUPLICATE_ROWS must be at least 1, "
+                f"got {self.label_horizon}, {self.label_patience} and {self.duplicate_rows}"
             )
         if not 1 <= self.sample_rows <= 5_000:  # noqa: PLR2004 - a report takes no more
             raise ValueError(

@@ -26,6 +26,7 @@ from watchkeeper_monitor.partitions import Partitions
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
 from watchkeeper_monitor.stops import Stops
 from watchkeeper_monitor.watchdog import Watchdog
+from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.worker import Worker
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
@@ -174,6 +175,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     # What ingest took is known here too: applied objects are asked for before each batch.
     registry = Registry(database, clock, max_age=timedelta(0))
     baselines = Baselines(registry)
+    shelf = Shelf(pace.index_memory)
     watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
     stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters)
 
@@ -187,8 +189,8 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         database,
         registry,
         clock,
-        Flusher(registry, baselines, pace.sample_rows),
-        Judge(database, registry, baselines, clock, name, pace, meters),
+        Flusher(registry, baselines, shelf, pace.sample_rows, pace.duplicate_rows),
+        Judge(database, registry, baselines, shelf, clock, name, pace, meters),
         pace,
         meters,
         watchdog,

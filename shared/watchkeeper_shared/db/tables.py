@@ -233,6 +233,8 @@ samples = _table(
     sa.Column("pane_start", Instant, primary_key=True),
     sa.Column("pane_end", Instant, primary_key=True),
     sa.Column("source", sa.String(64), primary_key=True),
+    # A few new rows are a part of their own, until all parts are made one.
+    sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("largest", sa.BigInteger, nullable=False),  # the largest id hash among the rows
     sa.Column("sample", sa.LargeBinary, nullable=False),  # Arrow IPC
@@ -251,32 +253,47 @@ panes = _table(
     sa.Column("judged", sa.BigInteger, nullable=False),
 )
 
+# The next block of a system takes its number here, and holds the row until it commits: so blocks
+# are numbered in the order of their commits, and two workers never add to one system at once.
+index_heads = _table(
+    "index_heads",
+    "monitor",
+    sa.Column("system", sa.String(128), primary_key=True),
+    sa.Column("last_id", sa.BigInteger, nullable=False),
+)
+
+# The prediction index: a row is a block of many predictions, sorted by the hash of their ids.
+# `mark` is random: what is kept in memory of a block is kept under it.
 predictions = _table(
     "predictions",
     "monitor",
     sa.Column("system", sa.String(128), primary_key=True),
-    sa.Column("id_hash", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.String(128), nullable=False),
-    sa.Column("reference", sa.String(64), nullable=False),
-    sa.Column("pane_start", Instant, nullable=False),
-    sa.Column("pane_end", Instant, nullable=False),
-    sa.Column("prediction", sa.String(128), nullable=False),
-    sa.Column("score", sa.Float),
-    sa.Column("groups", sa.LargeBinary, nullable=False),  # int16 code per attribute
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # seen; echoed: told by its label alone
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("newest", sa.BigInteger, nullable=False),  # the greatest id it was merged from
+    sa.Column("arrived_at", Instant, nullable=False),  # of its newest row
+    # Last, as every long value: SQLite walks through it to reach the columns behind it.
+    sa.Column("hashes", sa.LargeBinary, nullable=False),  # int64, ascending
+    sa.Column("content", sa.LargeBinary, nullable=False),  # columns: pane, prediction, score, …
 )
 
-# A label waits here until its prediction is known; the join is the only way onward.
+# Labels in blocks likewise. A waiting one is looked for among predictions newer than `checked`;
+# an applied one says what is in the profiles now, so that a correction can take it back.
 labels = _table(
     "labels",
     "monitor",
     sa.Column("system", sa.String(128), primary_key=True),
-    sa.Column("id_hash", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("label", sa.String(128), nullable=False),
-    sa.Column("applied", sa.String(128)),  # the value that is in the profile now
-    sa.Column("time", Instant, nullable=False),
-    sa.Column("received_at", Instant, nullable=False),
-    sa.Column("waiting", sa.Boolean, nullable=False),
-    sa.Index(None, "system", "waiting", "received_at"),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # waiting, applied
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("checked", sa.BigInteger, nullable=False),
+    sa.Column("first_at", Instant, nullable=False),  # arrival of the oldest and the newest row
+    sa.Column("arrived_at", Instant, nullable=False),
+    sa.Column("hashes", sa.LargeBinary, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),  # columns: label, time, received
 )
 
 progress = _table(

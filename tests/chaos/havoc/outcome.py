@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from havoc.ground import Ground
@@ -24,7 +25,10 @@ from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
 Row = tuple[Any, ...]
 _ERRORS = "__watchkeeper.errors."
-_JOINED = sa.select(sa.func.count(tables.labels.c.applied))
+_INDEXED = sa.select(sa.func.sum(tables.predictions.c.rows)).where(
+    tables.predictions.c.kind == "seen"
+)
+_JOINED = sa.select(tables.labels.c.hashes).where(tables.labels.c.state == "applied")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +99,9 @@ def outcome_of(plan: Plan, ground: Ground, database: Database, told: Sequence[Re
             sent=_ids(one for one in readable if one.at.topic == PREDICTIONS.name),
             unreadable=sorted(_place(one) for one in written if _is_poison(one)),
             rows=c.scalar(sa.select(sa.func.sum(tables.profiles.c.rows))) or 0,
-            indexed=c.scalar(sa.select(sa.func.count()).select_from(tables.predictions)) or 0,
+            indexed=c.scalar(_INDEXED) or 0,
             truths=len(_ids(one for one in readable if one.at.topic == LABELS.name)),
-            labelled=c.scalar(_JOINED) or 0,
+            labelled=len(_hashes(c.execute(_JOINED).scalars())),
             profiles=_profiles(c),
             windows=_windows(c, plan.end),
             measurements=_measurements(c, plan.end),
@@ -114,6 +118,11 @@ def outcome_of(plan: Plan, ground: Ground, database: Database, told: Sequence[Re
             acts=_acts(c, {f"Alert/{key}": row.breach for key, row in alerts.items()}),
             notified=_notified(c, {key: row.breach for key, row in alerts.items()}, told),
         )
+
+
+def _hashes(blocks: Iterable[bytes]) -> set[int]:
+    """Return the hashes of ids in blocks; one that was said again is in several."""
+    return {one for block in blocks for one in np.frombuffer(block, np.int64).tolist()}
 
 
 def _is_poison(record: Record) -> bool:

@@ -94,15 +94,6 @@ def _count(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(table).where(*where)
 
 
-_waiting = tables.labels.join(
-    tables.predictions,
-    sa.and_(
-        tables.labels.c.system == tables.predictions.c.system,
-        tables.labels.c.id_hash == tables.predictions.c.id_hash,
-    ),
-)
-
-
 def _open_until(end: datetime) -> dict[str, sa.Select[Any]]:
     """Return what counts everything that is still to be done, windows after `end` apart."""
     windows = tables.windows.c
@@ -115,9 +106,9 @@ def _open_until(end: datetime) -> dict[str, sa.Select[Any]]:
 
 _OPEN: dict[str, sa.Select[Any]] = {
     "changed panes": _count(tables.panes, tables.panes.c.changed != tables.panes.c.judged),
-    "labels to join": sa.select(sa.func.count())
-    .select_from(_waiting)
-    .where(tables.labels.c.waiting.is_(True)),
+    "labels to join": sa.select(sa.func.sum(tables.labels.c.rows)).where(
+        tables.labels.c.state == "waiting"
+    ),
     "messages to send": _count(tables.outbox, tables.outbox.c.sent_at.is_(None)),
     "notifications to deliver": _count(tables.deliveries, tables.deliveries.c.state == "queued"),
 }

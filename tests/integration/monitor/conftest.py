@@ -74,6 +74,7 @@ class World:
         self.writer = self.log.writer()
         self.metrics = CollectorRegistry()
         self._names = itertools.count()
+        self.said: dict[str, int] = {}
         self._breaches = self.log.reader("people", [BREACHES.name])
         self.monitor = self.new_monitor()
 
@@ -163,6 +164,7 @@ class World:
         ids = [f"day{day}-{seed}-{number}" for number in range(rows)]
         chance = day if seed is None else seed
         batch = predictions(ids, START + day * DAY, drifted=drifted, seed=chance)
+        self.said.update(zip(ids, batch.column("prediction").to_pylist(), strict=True))
         self.send(batch.drop_columns(list(without)))
         return ids
 

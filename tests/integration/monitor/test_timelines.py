@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
-
-from watchkeeper_monitor.identity import hash_ids
 from watchkeeper_shared.db import tables
 
 GOOD, BAD = 0, 1
@@ -15,8 +12,7 @@ GOOD, BAD = 0, 1
 
 def labels_of(world: Any, ids: list[str], kind: int) -> list[str]:
     """The labels that make every prediction right, or every one wrong."""
-    said = {row.id_hash: int(row.prediction) for row in world.all(tables.predictions)}
-    return [str(said[one] ^ kind) for one in hash_ids(pa.array(ids)).tolist()]
+    return [str(world.said[one] ^ kind) for one in ids]
 
 
 def live(world: Any, *days: bool | None) -> None:

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from watchkeeper_monitor import samples as sampling
 from watchkeeper_monitor.grids import Grid
@@ -16,6 +19,9 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.db.upsert import insert
+
+_PARTS = 16
+"""So many parts of a sample are made one."""
 
 LABELS_SOURCE = "labels"
 """The writer of what labels add; predictions are written per partition."""
@@ -91,30 +97,49 @@ def merge_profile(
 
 
 def merge_sample(
-    c: sa.Connection, key: PaneKey, source: str, fresh: pa.RecordBatch, k: int
+    c: sa.Connection,
+    key: PaneKey,
+    source: str,
+    rows: pa.RecordBatch,
+    hashes: NDArray[np.int64],
+    k: int,
 ) -> None:
-    """Keep the k rows with the smallest keys of what is stored and `fresh`."""
+    """Keep the k rows with the smallest hashes of what is stored and of `rows`.
+
+    Rows that belong to the sample come ever more seldom. They are put beside it as a part of
+    their own, and the parts are made one when they are many.
+    """
     where = _row(samples, key, source)
-    found = c.execute(sa.select(samples.c.rows, samples.c.largest).where(*where)).one_or_none()
-    if found is not None and found.rows >= k:
-        smaller = fresh.column(sampling.KEY).to_numpy() < found.largest
-        fresh = fresh.filter(pa.array(smaller))
-        if fresh.num_rows == 0:
-            return
-    batches = [fresh]
-    if found is not None:
-        stored = c.execute(sa.select(samples.c.sample).where(*where)).scalar_one()
-        batches.append(sampling.from_bytes(stored))
-    kept = sampling.smallest(batches, k)
+    stored = c.execute(
+        sa.select(samples.c.part, samples.c.rows, samples.c.largest)
+        .where(*where)
+        .order_by(samples.c.part)
+    ).all()
+    places = np.flatnonzero(hashes < stored[0].largest) if _is_full(stored, k) else None
+    if places is None:
+        places = np.argsort(hashes)[:k]
+    if not places.size:
+        return
+    fresh = sampling.keyed(rows.take(pa.array(places)), hashes[places])
+    held = sum(part.rows for part in stored) + fresh.num_rows
+    if stored and (held > 2 * k or len(stored) >= _PARTS):
+        found = c.execute(sa.select(samples.c.sample).where(*where)).scalars()
+        fresh = sampling.smallest([fresh, *map(sampling.from_bytes, found)], k)
+        c.execute(sa.delete(samples).where(*where))
+        stored = []
+    fresh = sampling.smallest([fresh], k)
     values = {
-        "rows": kept.num_rows,
-        "largest": kept.column(sampling.KEY)[-1].as_py(),
-        "sample": sampling.to_bytes(kept),
+        "part": len(stored),
+        "rows": fresh.num_rows,
+        "largest": fresh.column(sampling.KEY)[-1].as_py(),
+        "sample": sampling.to_bytes(fresh),
     }
-    if found is None:
-        c.execute(sa.insert(samples).values(_values(key, source) | values))
-    else:
-        c.execute(sa.update(samples).where(*where).values(values))
+    c.execute(sa.insert(samples).values(_values(key, source) | values))
+
+
+def _is_full(stored: Sequence[Any], k: int) -> bool:
+    """Return whether the first part alone is a whole sample, so that only smaller rows count."""
+    return bool(stored) and stored[0].rows >= k
 
 
 def touch(c: sa.Connection, keys: Iterable[PaneKey]) -> None:
