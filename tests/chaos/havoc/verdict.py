@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from havoc.outcome import Outcome, Row
@@ -30,7 +31,7 @@ def differences(plan: Plan, poison: int, found: Outcome, twin: Outcome) -> list[
         *_compared("window", found.windows, _hours(plan)),
         *_compared("measurement", found.measurements, twin.measurements),
         *_dead(poison, found),
-        *_compared("breach", found.episodes, twin.episodes),
+        *_breaches(found, twin),
         *_told(found),
     ]
 
@@ -56,6 +57,35 @@ def _dead(poison: int, found: Outcome) -> list[str]:
         *_compared("dead letter", once, Counter(found.unreadable)),
         *_compared("record of the dead letter topics", found.letters, once),
     ]
+
+
+def _breaches(found: Outcome, twin: Outcome) -> list[str]:
+    """Compare the breaches that stand: of the same series, over at the same window, as many.
+
+    A breach keeps the opening window that people were told. Where labels of its first windows
+    came later than those of a later one, that is the later one, in either run; so the two may
+    differ by windows that all breach.
+    """
+    mine, theirs = _by_end(found), _by_end(twin)
+    wrong = _compared(
+        "breach",
+        {key: len(openings) for key, openings in mine.items()},
+        {key: len(openings) for key, openings in theirs.items()},
+    )
+    for key in mine.keys() & theirs.keys():
+        for first, last in map(sorted, zip(mine[key], theirs[key], strict=False)):
+            between = [first + n * HOUR for n in range((last - first) // HOUR)]
+            if any(found.measurements[*key[:6], start][-1] != "breach" for start in between):
+                wrong.append(f"breach {key}: opened at {first} in one run and {last} in the other")
+    return wrong
+
+
+def _by_end(one: Outcome) -> dict[Row, list[datetime]]:
+    """Return the opening windows of the breaches of each series that end alike."""
+    ends: dict[Row, list[datetime]] = {}
+    for *series, opened, cleared, state in sorted(one.episodes.values(), key=str):
+        ends.setdefault((*series, cleared, state), []).append(opened)
+    return ends
 
 
 def _told(found: Outcome) -> list[str]:
