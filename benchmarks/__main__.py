@@ -9,12 +9,15 @@ from pathlib import Path
 # Before anything imports evidently: its usage statistics stay off.
 os.environ["DO_NOT_TRACK"] = "1"  # noqa: TID251 - the edge of a command
 
-from benchmarks import clients, memory, monitor, profiles, windows
+from benchmarks import clients, memory, monitor, profiles, statistics, windows
 from benchmarks.figure import Figure, table, write
+from benchmarks.peers import racing
 
 PARTS = {
     "profiles": profiles.figures,
     "windows": windows.figures,
+    "statistics": statistics.figures,
+    "peers": racing.figures,
     "monitor": monitor.figures,
     "memory": memory.figures,
     "clients": clients.figures,

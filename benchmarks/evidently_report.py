@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import pyarrow as pa
 
 os.environ["DO_NOT_TRACK"] = "1"  # noqa: TID251 - must be set before evidently is imported
@@ -16,6 +18,14 @@ with warnings.catch_warnings():
     from evidently.presets import ClassificationPreset, DataDriftPreset
 
 from benchmarks.stream import CATEGORICAL, NUMERIC
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the libraries' warnings out of the table."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def report(reference: pa.RecordBatch, window: pa.RecordBatch) -> Callable[[], object]:
@@ -31,8 +41,7 @@ def report(reference: pa.RecordBatch, window: pa.RecordBatch) -> Callable[[], ob
     base = Dataset.from_pandas(reference.to_pandas(), definition)
 
     def run() -> object:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             return Report([DataDriftPreset(), ClassificationPreset()]).run(current, base).dict()
 
     return run
