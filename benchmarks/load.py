@@ -1,0 +1,161 @@
+"""The whole way under load: HTTP → ingest → Kafka → monitor → PostgreSQL → webhook.
+
+    python -m benchmarks load          the figures of `make bench`
+    python -m benchmarks.load 600      a soak of so many seconds alone
+
+Everything runs in processes of its own on this machine, the client included, so the figures
+are those of a machine that does all the work at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from statistics import median
+from threading import Event
+from time import perf_counter
+
+import numpy as np
+
+from benchmarks.figure import Figure, table
+from benchmarks.loading import Probes, Sender, Watcher
+from benchmarks.plant import PROBES, Plant, plant, resident
+from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.eventlog.kafka_log import KafkaLog
+from watchkeeper_shared.events import codec
+from watchkeeper_shared.topics import PREDICTIONS
+
+BURST_SECONDS, STEADY_SECONDS, SOAK_SECONDS = 5.0, 12.0, 20.0
+STEADY_SHARE = 0.5
+"""The steady rate, as a share of what ingest took or the monitors worked off, the less of both."""
+
+_WAIT = Event()
+
+
+def figures(soak_seconds: float = SOAK_SECONDS) -> Iterator[Figure]:
+    """Yield the figures for 1, 2 and 4 partitions and workers, then those of ingest alone."""
+    for count in (1, 2, 4):
+        with plant(count) as one:
+            yield from _loaded(one, count)
+    with plant(2) as one:
+        yield from _beside_plain(one)
+        yield from soak(one, soak_seconds)
+
+
+def _loaded(one: Plant, count: int) -> Iterator[Figure]:
+    url, ingest = one.start("watchkeeper", "ingest")
+    sender, watcher = Sender(url, one.token), Watcher(one)
+    taken = sender.burst(BURST_SECONDS)
+    rows = sum(n for _, n in sender.accepted)
+    floor = _client_alone(one, rows)
+    one.start("watchkeeper", "alerting")
+    pids = [one.start("watchkeeper", "monitor")[1] for _ in range(count)]
+    began = perf_counter()
+    worked = rows / (watcher.until(rows, measured=False) - began)
+    words = f"{count} partition(s) and worker(s)"
+    yield Figure(f"load_{count}_ingest_rows_per_s", taken, "rows/s", f"{words}; no monitor runs")
+    alone = f"{words}; the client alone polls and decodes {floor:,.0f} rows/s in one process"
+    yield Figure(f"load_{count}_monitor_rows_per_s", worked, "rows/s", alone)
+    yield Figure(f"load_{count}_monitor_vs_client", worked / floor, "x", alone)
+    watcher.until(rows, measured=True)
+    rate = STEADY_SHARE * min(worked, taken)
+    yield from _steady(one, sender, watcher, rate, f"{words}; at {rate:,.0f} rows/s")
+    for name, pid in [("ingest", ingest), ("monitor", max(pids, key=resident))]:
+        yield Figure(f"load_{count}_{name}_memory", resident(pid), "MiB", f"{words}; resident")
+
+
+def _steady(
+    one: Plant, sender: Sender, watcher: Watcher, rate: float, words: str
+) -> Iterator[Figure]:
+    """Send at a steady rate, and meanwhile close the windows of the probes one by one."""
+    first, name = len(sender.accepted), words.partition(" ")[0]
+    probes = Probes(sender, one)
+    with ThreadPoolExecutor(2) as pool:
+        sending = pool.submit(sender.steady, STEADY_SECONDS, rate)
+        probing = pool.submit(probes.close_windows, STEADY_SECONDS)
+        while not sending.done():
+            watcher.note()
+            _WAIT.wait(0.1)
+        sending.result()
+        probing.result()
+    watcher.until(sum(n for _, n in sender.accepted), measured=True)
+    measured = watcher.latencies(sender, first)
+    for share in (50, 99):
+        value = float(np.percentile(measured, share))
+        yield Figure(f"load_{name}_measured_p{share}", value, "s", f"{words}; since acceptance")
+    told = probes.delays()
+    for share in (50, 99):
+        said = f"{words}; {len(told)} of {len(PROBES)} windows, close → webhook"
+        value = float(np.percentile(told, share))
+        yield Figure(f"load_{name}_alert_p{share}", value, "s", said)
+
+
+def _client_alone(one: Plant, due: int) -> float:
+    """Return the rows per second of only polling and decoding the rows that the log holds."""
+    log = KafkaLog(one.env["WATCHKEEPER_KAFKA_BOOTSTRAP"], SystemClock())
+    reader = log.reader("floor", [PREDICTIONS.name])
+    rows, began = 0, 0.0
+    while rows < due:
+        polled = reader.poll(timedelta(seconds=1))
+        for at in polled.assigned:
+            reader.start(at, reader.beginning(at))
+            began = began or perf_counter()
+        for record in polled.records:
+            rows += codec.decode(record.value, record.headers["content-type"]).num_rows
+    taken = perf_counter() - began
+    log.close()
+    return rows / taken
+
+
+def _beside_plain(one: Plant) -> Iterator[Figure]:
+    """Compare ingest with the least that an ingest can do, in turns."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(3):
+        for words, found in (
+            (("watchkeeper", "ingest"), ours),
+            (("benchmarks.plain_ingest",), theirs),
+        ):
+            sender = Sender(one.start(*words)[0], one.token)
+            sender.burst(1.0)
+            found.append(sender.burst(BURST_SECONDS))
+            one.stop()
+    least = f"an app that only validates and sends: {median(theirs):,.0f} rows/s"
+    yield Figure("load_ingest_rows_per_s", median(ours), "rows/s", least)
+    yield Figure("load_ingest_vs_plain", median(ours) / median(theirs), "x", least)
+
+
+def soak(one: Plant, seconds: float) -> Iterator[Figure]:
+    """Keep up the highest rate that the monitor sustains, and look at memory."""
+    url, ingest = one.start("watchkeeper", "ingest")
+    monitors = [one.start("watchkeeper", "monitor")[1] for _ in range(2)]
+    sender, watcher = Sender(url, one.token), Watcher(one)
+    already = watcher.stored()
+    rate = sender.burst(BURST_SECONDS)
+    sent = sum(n for _, n in sender.accepted)
+    began = perf_counter()
+    # What the log held before the soak is worked off first, and tells the rate.
+    watcher.until(already + sent, measured=False)
+    rate = min(rate, sent / (BURST_SECONDS + perf_counter() - began))
+    before = {pid: resident(pid) for pid in (ingest, *monitors)}
+    sender.steady(seconds, rate)
+    after = {pid: resident(pid) for pid in before}
+    words = f"{seconds:.0f} s at {rate:,.0f} rows/s"
+    yield Figure(
+        "load_soak_ingest_memory",
+        after[ingest],
+        "MiB",
+        f"{words}; {before[ingest]:.0f} at the start",
+    )
+    for number, pid in enumerate(monitors, 1):
+        start = f"{words}; {before[pid]:.0f} at the start"
+        yield Figure(f"load_soak_monitor_{number}_memory", after[pid], "MiB", start)
+    one.stop()
+
+
+if __name__ == "__main__":
+    with plant(2) as alone:
+        for figure in soak(alone, float(sys.argv[1])):
+            print(table([figure]), flush=True)
