@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check setup fmt lint types arch bench clean
+.PHONY: docs help demo test chaos check setup fmt lint types arch bench clean
 
 help: ## print the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ chaos: $(STAMP) ## kill, freeze and cut off real processes for twenty minutes; d
 
 bench: $(STAMP) ## the published figures, side by side in one run
 	$(BIN)/python -m benchmarks
+
+docs: $(STAMP) ## write docs/metrics.md and the default policies from the code
+	$(BIN)/python -m watchkeeper_monitor.metrics.page
 
 check: lint types arch test ## everything that must be green
 

@@ -56,7 +56,7 @@ class Stream:
 
 
 def answer(
-    spec: AISystem, reference: pa.RecordBatch, window: pa.RecordBatch, **options: int
+    spec: AISystem, reference: pa.RecordBatch, window: pa.RecordBatch, **options: Any
 ) -> Stream:
     built = Reference.build([reference], spec, "s", "1")
     profile = Profile.empty(built.grid)
