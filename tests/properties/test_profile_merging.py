@@ -28,7 +28,14 @@ from watchkeeper_monitor.references import Reference, add_rows, labelled_of
 from watchkeeper_shared.specs import Task
 from watchkeeper_shared.testing.builders import a_system
 
-SPEC = a_system()
+SPEC = a_system(
+    groups={
+        "SEX": {"reference": "1"},
+        "RAC1P": {"reference": "1"},
+        "SEX&RAC1P": {"reference": "1&1"},
+    }
+)
+SLICES = ("SEX=2", "RAC1P=1&SEX=1")
 QUANTITIES = (ERROR, ERROR_SQUARE, EXCESS, UNIT, LOSS, PROBABILITY)
 
 
@@ -47,7 +54,12 @@ def rows_of(n: int, seed: int) -> pa.RecordBatch:
             "prediction": pa.array(rng.integers(0, 2, n)),
             "label": drawn(rng, [0, 1, None], n).cast(pa.int64()),
             "groups.SEX": pa.array(rng.choice(["1", "2", "9"], n)),
+            "groups.RAC1P": drawn(rng, ["1", "2", None], n).cast(pa.string()),
             "latency_ms": pa.array(rng.exponential(10, n)),
+            "time": pa.array(rng.integers(0, 2**50, n), pa.timestamp("us", "UTC")),
+            "decision.outcome": drawn(rng, ["done", "error", None], n).cast(pa.string()),
+            "explanation.AGEP": drawn(rng, [0.0, -1.5, 1e308, None], n).cast(pa.float64()),
+            "explanation.RELP": pa.array(rng.normal(size=n)),
         }
     )
 
@@ -56,7 +68,7 @@ GRID = Grid.build(rows_of(500, 0), SPEC, "1")
 
 
 def profile_of(batch: pa.RecordBatch, grid: Grid = GRID) -> Profile:
-    profile = Profile.empty(grid)
+    profile = Profile.empty(grid, SLICES)
     add_rows(profile, batch)
     return profile
 
@@ -97,7 +109,7 @@ def test_taking_labels_back_leaves_no_trace(seed: int, other: int) -> None:
         "label",
         pa.array(np.random.default_rng(other).integers(0, 2, right.num_rows)),
     )
-    corrected = Profile.empty(GRID)
+    corrected = Profile.empty(GRID, SLICES)
     corrected.add_predictions(encode(batch, GRID))
 
     corrected.add_labels(labelled_of(wrong, GRID))
@@ -109,15 +121,48 @@ def test_taking_labels_back_leaves_no_trace(seed: int, other: int) -> None:
 
 def test_a_regression_merges_as_well() -> None:
     rng = np.random.default_rng(0)
-    spec = a_system(task=Task.REGRESSION, features={}, groups={})
+    spec = a_system(task=Task.REGRESSION, features={}, groups={"SEX": {"reference": "1"}})
     batch = pa.record_batch(
-        {"prediction": pa.array(rng.normal(size=300)), "label": pa.array(rng.normal(size=300))}
+        {
+            "prediction": pa.array(rng.normal(size=300)),
+            "label": pa.array(rng.normal(size=300)),
+            "groups.SEX": pa.array(rng.choice(["1", "2"], 300)),
+        }
     )
     grid = Reference.build([batch], spec, "s", "1").grid
     merged = profile_of(batch.slice(100), grid)
     merged.merge(profile_of(batch.slice(0, 100), grid))
 
     assert merged.to_bytes() == profile_of(batch, grid).to_bytes()
+
+
+def test_many_classes_merge_as_well() -> None:
+    rng = np.random.default_rng(1)
+    spec = a_system(task=Task.MULTICLASS, features={}, groups={})
+    scores = rng.dirichlet(np.ones(3), 300)
+    columns = {f"scores.{name}": pa.array(scores[:, at]) for at, name in enumerate("abc")}
+    classes = {name: pa.array(rng.choice(list("abc"), 300)) for name in ("prediction", "label")}
+    batch = pa.record_batch(columns | classes)
+    grid = Reference.build([batch], spec, "s", "1").grid
+    merged = profile_of(batch.slice(77), grid)
+    merged.merge(profile_of(batch.slice(0, 77), grid))
+
+    assert merged.to_bytes() == profile_of(batch, grid).to_bytes()
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 60))
+def test_sums_by_group_are_those_of_each_group(quantity: Quantity, seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(-quantity.limit, quantity.limit, n)
+    places = np.stack([rng.integers(0, 3, n), rng.integers(3, 5, n)])
+
+    found = quantity.total(quantity.sums_by(values, places, 5))
+
+    for place in range(5):
+        inside = (places == place).any(axis=0)
+        assert found[place] == quantity.total(quantity.sums(values[inside]))
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
