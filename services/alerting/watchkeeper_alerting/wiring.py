@@ -151,6 +151,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     client = httpx.Client()
     name = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
     worker = Worker(log, database, clock, Handler(public_url), counters, name)
+    health.check("breaches", worker.ready)
     opener = Opener(client, environment, options.alertmanager_repeat)
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
     loops: dict[str, Loop] = {

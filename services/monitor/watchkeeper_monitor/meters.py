@@ -7,11 +7,11 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from watchkeeper_shared.db.claims import BREAKS
 from watchkeeper_shared.events.letters import CRASHED
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
-BREAKS = ("retention", "truncated", "recreated")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -146,6 +146,15 @@ class Meters:
             registry=registry,
         )
         self._start_at_zero()
+
+    def log_broke(self, topic: str, kind: str, missed: int) -> None:
+        """Count a break of the log, and the records that were never read."""
+        self.log_breaks.labels(topic, kind).inc()
+        self.offset_gap.labels(topic).inc(missed)
+
+    def show_stopped(self, topic: str, stopped: bool) -> None:  # noqa: FBT001 - a callback
+        """Show whether a topic is not read for now."""
+        self.topic_stopped.labels(topic).set(stopped)
 
     def forget(self, topic: str, partition: int) -> None:
         """Stop telling about a partition that others read now."""

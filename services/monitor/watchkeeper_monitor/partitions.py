@@ -13,21 +13,22 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
-from watchkeeper_monitor.claims import CONSUMER, Claims
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
-from watchkeeper_monitor.stops import Stops
 from watchkeeper_monitor.store import counting
+from watchkeeper_shared.db.claims import Claims
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import OffsetGone
 from watchkeeper_shared.eventlog.port import LogReader, Poll, Record, TopicPartition
 from watchkeeper_shared.events.letters import CRASHED
+from watchkeeper_shared.events.stops import Stops
 
 logger = logging.getLogger(__name__)
 
-_CAREFUL_AFTER = 2
-_BURIED_AFTER = 3
+CONSUMER = "monitor"
+"""The consumer group, and the name under which positions are stored."""
+
 _MOST_CAREFUL = 20_000
 """A reader that died had at most about this many records in hand."""
 
@@ -128,7 +129,7 @@ class Partitions:
 
     def _careful_until(self, claim: Claim) -> int:
         """Return up to where records are processed one by one, because owners died here."""
-        if claim.tries < _CAREFUL_AFTER:
+        if not claim.is_suspicious:
             return 0
         return min(self._reader.end(claim.at), claim.next_offset + _MOST_CAREFUL)
 
@@ -241,7 +242,7 @@ class Partitions:
 
 def _crashed(record: Record, claim: Claim) -> DeadLetter | None:
     """Return a verdict without looking, if looking killed the last owners."""
-    if claim.suspect != record.offset or claim.tries < _BURIED_AFTER:
+    if not claim.blames(record.offset):
         return None
     return DeadLetter(
         record,

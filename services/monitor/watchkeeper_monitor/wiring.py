@@ -16,23 +16,23 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.baselines import Baselines
-from watchkeeper_monitor.claims import CONSUMER, Claims
 from watchkeeper_monitor.evidence.desk import Desk
 from watchkeeper_monitor.evidence.process import MakerProcess
 from watchkeeper_monitor.flushing import OWNER, Flusher
 from watchkeeper_monitor.judge import Judge
 from watchkeeper_monitor.meters import Meters
-from watchkeeper_monitor.partitions import Partitions
+from watchkeeper_monitor.partitions import CONSUMER, Partitions
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
-from watchkeeper_monitor.stops import Stops
 from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.worker import Worker
 from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db.claims import Claimant, Claims
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.relay import Relay
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import EventLog
+from watchkeeper_shared.events.stops import Stops
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
@@ -177,11 +177,11 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     baselines = Baselines(registry)
     shelf = Shelf(pace.index_memory)
     watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
-    stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters)
+    stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters.show_stopped)
 
     def join() -> Partitions:
         reader = log.reader(CONSUMER, [PREDICTIONS.name, LABELS.name])
-        claims = Claims(reader, database, clock, name, meters)
+        claims = Claims(reader, database, clock, Claimant(CONSUMER, name), meters.log_broke)
         return Partitions(reader, claims, stops, database, meters)
 
     worker = Worker(

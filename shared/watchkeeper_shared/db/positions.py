@@ -21,6 +21,8 @@ from watchkeeper_shared.db.upsert import insert
 from watchkeeper_shared.errors import Fenced
 from watchkeeper_shared.eventlog.port import TopicPartition
 
+_SUSPICIOUS_AFTER = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -57,6 +59,15 @@ class Claim:
     tries: int = field(default=0, compare=False)
     suspect: int | None = field(default=None, compare=False)
     before: Stored | None = field(default=None, compare=False)
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether owners ended here so often that one record may be the cause."""
+        return self.tries >= _SUSPICIOUS_AFTER
+
+    def blames(self, offset: int) -> bool:
+        """Return whether the last owner ended over this record alone, after others had."""
+        return self.suspect == offset and self.tries > _SUSPICIOUS_AFTER
 
 
 def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from watchkeeper_monitor import samples
-from watchkeeper_monitor.claims import CONSUMER
+from watchkeeper_monitor.partitions import CONSUMER
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import positions, tables
