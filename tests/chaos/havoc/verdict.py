@@ -26,13 +26,20 @@ def differences(plan: Plan, poison: int, found: Outcome, twin: Outcome) -> list[
         What a run left behind in which nothing happened, of the same plan.
     """
     return [
+        *miscounted(plan, poison, found, twin),
+        *_breaches(found, twin),
+        *_told(found),
+    ]
+
+
+def miscounted(plan: Plan, poison: int, found: Outcome, twin: Outcome) -> list[str]:
+    """Return what is wrong with rows, panes, windows, measurements and dead letters."""
+    return [
         *_counting(plan, found),
         *_compared("profile of a pane", found.profiles, twin.profiles),
         *_compared("window", found.windows, _hours(plan)),
         *_compared("measurement", found.measurements, twin.measurements),
         *_dead(poison, found),
-        *_breaches(found, twin),
-        *_told(found),
     ]
 
 
