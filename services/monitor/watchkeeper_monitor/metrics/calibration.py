@@ -61,11 +61,17 @@ class Calibration:
         return f"{self.raw:.4f} less {self.chance:.4f} that a calibrated model would show"
 
 
-def calibrations(window: Profile) -> list[Calibration]:
-    """Return the calibration of everything, and then of each group of each attribute."""
-    rows = window.section("calibration_rows")
-    hits = window.section("calibration_positive")
-    sums = PROBABILITY.total(window.section("calibration_scores"))
+def calibrations(window: Profile, first: int | None = None) -> list[Calibration]:
+    """Return the calibration of everything, and then of each group of each attribute.
+
+    Parameters
+    ----------
+    first
+        Only so many of them.
+    """
+    rows = window.section("calibration_rows")[:first]
+    hits = window.section("calibration_positive")[:first]
+    sums = PROBABILITY.total(window.section("calibration_scores")[:first])
     n = rows.sum(axis=1)
     whole = np.maximum(n, 1)
     raw = np.abs(hits - sums).sum(axis=1) / whole

@@ -94,7 +94,7 @@ def _mean(
 
 
 def _calibration(window: Profile) -> Value:
-    found = calibrations(window)[0]
+    found = calibrations(window, 1)[0]
     if not found.n:
         return nothing("ece", "", "no labels with a score yet", n=window.labelled)
     value = estimated("ece", found.test, found.n)

@@ -92,8 +92,9 @@ class Quantity:
         Both limbs are floats without rounding (the high one up to 2**53), so that only their
         addition rounds.
         """
-        high, low = np.moveaxis(carry(limbs).astype(np.float64), -1, 0)
-        return np.asarray(np.ldexp(high, LIMB - self.bits) + np.ldexp(low, -self.bits))
+        high, low = limbs[..., 0], limbs[..., 1]
+        carried = (high + (low >> LIMB)) * 2.0 ** (LIMB - self.bits)
+        return np.asarray(carried + (low & _MASK) * 2.0**-self.bits)
 
 
 def carry(limbs: Ints) -> Ints:
