@@ -48,7 +48,11 @@ FEWEST = 30
 MOST = 200
 """Then learning ends: what comes later, a slow drift too, cannot teach itself normal."""
 ASSUMED = 3.0
-"""Until then: mild clustering, as real streams show it (0.7 to 41 on employment_MA)."""
+"""Drift until then: mild clustering, as real streams show it (0.7 to 41 on employment_MA).
+
+Its null hypothesis is that nothing changed, and there every window in control stands. A limit
+on a rate is tested at the limit, far from which windows in control should be: there it is 1.
+"""
 _TAIL = 0.999
 
 
@@ -134,10 +138,19 @@ def _rate(rate: Rate) -> tuple[float, float]:
     return share, share * (1 - share) / (rate.n + 1)
 
 
-def learnt(sights: Mapping[datetime, Sight], known: Dispersion | None = None) -> Dispersion:
+def assumed(test: Test | None) -> float:
+    """Return the factor to take until it is learnt."""
+    return ASSUMED if isinstance(test, TwoSample) else 1.0
+
+
+def learnt(
+    sights: Mapping[datetime, Sight],
+    known: Dispersion | None = None,
+    until_then: float = ASSUMED,
+) -> Dispersion:
     """Return the factor that windows in control have taught.
 
-    Fewer than 30 teach a lower bound only: it is then at least `known`, or 3 without that.
+    Fewer than 30 teach a lower bound for drift only.
     One standard error is added, because a factor that is a tenth too small makes four false
     alarms of one. What the reference's own error explains (two of its standard deviations)
     is no dispersion: it is in the test already.
@@ -147,7 +160,9 @@ def learnt(sights: Mapping[datetime, Sight], known: Dispersion | None = None) ->
     sights
         By window, of windows that did not breach.
     known
-        What the next smaller scale has taught.
+        What the next smaller scale has taught, in the place of what is not learnt here.
+    until_then
+        What to take while nothing is learnt; see `assumed`.
     """
     ordered = [sights[start] for start in sorted(sights)]
     ratios, dof = _ratios(ordered)
@@ -160,7 +175,7 @@ def learnt(sights: Mapping[datetime, Sight], known: Dispersion | None = None) ->
         return Dispersion(factor, f"dispersion {factor:.2g} learnt over {count} windows in control")
     if known is not None:
         return known
-    factor = max(ASSUMED, taught)
+    factor = max(until_then, taught) if until_then > 1 else 1.0
     return Dispersion(
         factor, f"dispersion not learnt yet ({count} of {FEWEST} windows), taken as {factor:.2g}"
     )

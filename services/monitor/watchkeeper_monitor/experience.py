@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from watchkeeper_monitor.dispersion import FEWEST, Dispersion, Sight, learnt
+from watchkeeper_monitor.dispersion import ASSUMED, FEWEST, Dispersion, Sight, learnt
 from watchkeeper_monitor.scales import POOLED
 from watchkeeper_monitor.windows import Span
 
@@ -52,10 +52,10 @@ class Experience:
         self._broken = broken
         self._recalled: dict[int, tuple[Sights, Broken]] = {}
 
-    def dispersion(self, key: Key, scale: int) -> Dispersion:
+    def dispersion(self, key: Key, scale: int, until_then: float = ASSUMED) -> Dispersion:
         """Return the factor of a series; a scale that is not learnt takes the next smaller."""
-        smaller = self.dispersion(key, scale // 2) if scale > 1 else None
-        return learnt(self._in_control(key, scale), smaller)
+        smaller = self.dispersion(key, scale // 2, until_then) if scale > 1 else None
+        return learnt(self._in_control(key, scale), smaller, until_then)
 
     def _in_control(self, key: Key, scale: int) -> dict[datetime, Sight]:
         if scale not in self._recalled:

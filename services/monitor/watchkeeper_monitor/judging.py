@@ -14,7 +14,7 @@ from watchkeeper_monitor.decision import (
     independent,
     levels,
 )
-from watchkeeper_monitor.dispersion import Sight, fixed, sight
+from watchkeeper_monitor.dispersion import Sight, assumed, fixed, sight
 from watchkeeper_monitor.experience import Experience, Key
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_shared.specs import OversightPolicy, Rule
@@ -167,7 +167,7 @@ def _asked(rule: Rule, value: Value, scale: int, experience: Experience | None) 
         return partial(fixed, rule.dispersion)
     if experience is None:
         return independent
-    return partial(experience.dispersion, key_of(value), scale)
+    return partial(experience.dispersion, key_of(value), scale, assumed(value.test))
 
 
 def _measurement(

@@ -22,7 +22,7 @@ from watchkeeper_monitor.experience import Broken, Experience, Key
 from watchkeeper_monitor.judging import Pool, Series, sights_of
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.scales import POOLED, Block, blocks_ending
+from watchkeeper_monitor.scales import POOLED, Block, blocks_ending, is_side_by_side
 from watchkeeper_monitor.store import blocks, measurements, panes, sights
 from watchkeeper_monitor.store.blocks import BlockKey, StoredBlock
 from watchkeeper_monitor.store.windows import Scope
@@ -84,7 +84,8 @@ class Pooling:
 
     def teach(self, values: Sequence[Value], pools: Sequence[Pool]) -> None:
         """Keep what this window and its blocks say about spread."""
-        if self._policy is None:
+        # Overlapping windows share rows, so they seem to vary less than they do.
+        if self._policy is None or not is_side_by_side(self.task.window, self.task.spec):
             return
         features = self.spec.features_of(self.task.scope.version)
         spans = {1: self.task.window} | {block.scale: block.span for block in self.blocks}

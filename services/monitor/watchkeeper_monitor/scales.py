@@ -98,6 +98,11 @@ def _ends(window: Span, spec: WindowSpec, place: int) -> Iterable[Span]:
             yield Span(window.start + ahead, window.end + ahead)
 
 
+def is_side_by_side(window: Span, spec: WindowSpec) -> bool:
+    """Return whether a window shares no row with its neighbours in blocks."""
+    return _place(window, spec) is not None
+
+
 def _place(window: Span, spec: WindowSpec) -> int | None:
     """Return the number of a window among those that do not overlap; None between them."""
     size = spec.size_delta

@@ -12,6 +12,7 @@ from watchkeeper_monitor.dispersion import (
     FEWEST,
     Dispersion,
     Sight,
+    assumed,
     fixed,
     learnt,
     sight,
@@ -96,6 +97,15 @@ def test_before_thirty_windows_mild_clustering_is_assumed_and_said() -> None:
     assert learnt({}).factor == ASSUMED
     assert learnt(dated(chi2s(8.0, 10))).factor > 5
     assert learnt(dated(chi2s(1.0, FEWEST))).words.endswith("learnt over 30 windows in control")
+
+
+def test_a_limit_on_a_rate_does_not_wait_for_what_drift_must_wait_for() -> None:
+    assert (assumed(TwoSample(9.0, 9)), assumed(Rate(9, 10))) == (ASSUMED, 1.0)
+    few = learnt(dated([Sight(x, 0.01, is_ratio=False) for x in (0.5, 0.9, 0.2)]), None, 1.0)
+    assert (few.factor, few.words) == (
+        1.0,
+        "dispersion not learnt yet (3 of 30 windows), taken as 1",
+    )
 
 
 def test_a_scale_that_is_not_learnt_takes_what_the_smaller_one_taught() -> None:
