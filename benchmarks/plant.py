@@ -115,7 +115,6 @@ def plant(partitions: int) -> Iterator[Plant]:
             "WATCHKEEPER_KAFKA_BOOTSTRAP": kafka,
             "WATCHKEEPER_DATABASE_URL": url,
             "WATCHKEEPER_EVIDENCE_REPORTS": "false",
-            "WATCHKEEPER_REJUDGE_INTERVAL": "1s",
         }
         one = Plant(settings, database, token, told)
         stack.callback(one.stop)
