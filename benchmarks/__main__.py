@@ -9,7 +9,7 @@ from pathlib import Path
 # Before anything imports evidently: its usage statistics stay off.
 os.environ["DO_NOT_TRACK"] = "1"  # noqa: TID251 - the edge of a command
 
-from benchmarks import clients, load, memory, monitor, profiles, statistics, windows
+from benchmarks import clients, false_alarms, load, memory, monitor, profiles, statistics, windows
 from benchmarks.figure import Figure, table, write
 from benchmarks.peers import racing
 
@@ -22,6 +22,7 @@ PARTS = {
     "memory": memory.figures,
     "clients": clients.figures,
     "load": load.figures,
+    "alarms": false_alarms.figures,
 }
 RESULT = Path("build/bench.json")
 
