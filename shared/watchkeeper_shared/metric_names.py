@@ -38,7 +38,6 @@ FAMILIES: dict[Family, tuple[str, ...]] = {
         "type_error_share",
         "unseen_share",
         "out_of_range_share",
-        "duplicate_share",
         "volume",
         "freshness_seconds",
         "label_coverage",

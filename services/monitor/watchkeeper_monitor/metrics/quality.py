@@ -19,12 +19,10 @@ _ALL_MISSING = "every value is missing"
 def measure(
     grid: Grid, window: Profile, reference: Profile | None, end: datetime | None
 ) -> Iterator[Value]:
-    """Yield volume, freshness, duplicates, label coverage and bad values of every column."""
+    """Yield volume, freshness, label coverage and bad values of every column."""
     base = None if reference is None else reference.rows
     yield Value("volume", "", "", float(window.rows), None, None, window.rows, base, Census())
     yield _freshness(window, end)
-    again = int(window.section("duplicates")[0])
-    yield share("duplicate_share", "", again, window.rows + again)
     yield _coverage(window)
     yield from _of_axes(grid, window, reference)
     yield from _of_categories(grid, window)

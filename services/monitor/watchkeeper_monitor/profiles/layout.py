@@ -143,7 +143,6 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "categories": (categories,),
         "predictions": (classes,),
         "group_predictions": (groups, classes),
-        "duplicates": (1,),
         "latency_cells": (LATENCY.cells,),
         "outcomes": (2,),  # [named, failed]
         "explained": (1,),

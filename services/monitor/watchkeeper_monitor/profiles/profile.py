@@ -118,10 +118,6 @@ class Profile:
             part.add_predictions(columns.take(rows_of(name, self.grid, columns.groups)))
         add_expected(self.vector, columns, self.grid, at)
 
-    def add_duplicates(self, rows: int) -> None:
-        """Note that so many predictions came again; they are counted nowhere else."""
-        self.section("duplicates")[0] += rows
-
     @property
     def newest(self) -> float | None:
         """The newest event time in seconds since 1970; None before the first."""

@@ -18,10 +18,6 @@ ENTRIES: dict[str, Entry] = {
     ),
     "unseen_share": _count("values that the reference never held / values"),
     "out_of_range_share": _count("values outside the reference's range / values"),
-    "duplicate_share": _count(
-        "predictions whose id came before / predictions that came, counted in the window that "
-        "their own time names"
-    ),
     "volume": _count("predictions in the window", 0),
     "freshness_seconds": _count(
         "end of the window - time of its newest prediction", 0, "the newest time"
