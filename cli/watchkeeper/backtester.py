@@ -6,6 +6,8 @@ minute nor the memory from alerts and people, and it is the very command that a 
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -69,6 +71,7 @@ class ChildBacktester:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._env,
+            start_new_session=True,  # so that its own processes end with it
         )
         out, err = self._finished(process, asked.policy.encode())
         if process.returncode == 0:
@@ -86,7 +89,7 @@ class ChildBacktester:
             except subprocess.TimeoutExpired:
                 given = None  # the child has it, or will get the rest of it
             if self._stop.is_set() or self._clock.monotonic() >= end:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
                 why = "this process is ending" if self._stop.is_set() else "it took too long"
                 raise RetryableError(f"the backtest was given up: {why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,10 +15,11 @@ from watchkeeper.options import FILE
 from watchkeeper_alerting.applying.application import check
 from watchkeeper_alerting.applying.documents import Document, SourceFile
 from watchkeeper_monitor.backtesting.reporting import Line, Report
-from watchkeeper_monitor.backtesting.running import Backtest, Question
+from watchkeeper_monitor.backtesting.running import Question
+from watchkeeper_monitor.backtesting.sharing import run
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
-from watchkeeper_shared.db.registry import Applied, Registry
+from watchkeeper_shared.db.registry import Applied
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import InvalidObject
 from watchkeeper_shared.settings import StoreSettings, environment, read
@@ -32,9 +34,12 @@ _STDIN = "-"
 @click.option("--since", required=True, help="How far back (90d), or from which instant on.")
 @click.option("--until", default="", help="Up to which instant; left out: now.")
 @click.option("--system", "systems", multiple=True, help="Only this system. Repeatable.")
+@click.option(
+    "--processes", type=click.IntRange(0, 64), default=0, help="How many; 0: one per processor."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document per policy.")
 def backtest(
-    *, file: Path, since: str, until: str, systems: tuple[str, ...], as_json: bool
+    *, file: Path, since: str, until: str, systems: tuple[str, ...], processes: int, as_json: bool
 ) -> None:
     """Replay a policy over stored profiles and list the breaches gained and lost.
 
@@ -43,17 +48,16 @@ def backtest(
     """
     clock = SystemClock()
     end = _instant(until) if until else clock.now()
-    engine = open_engine(read(StoreSettings, environment()).database_url)
+    url = read(StoreSettings, environment()).database_url
+    engine = open_engine(url)
     try:
-        database = Database(engine)
-        registry = Registry(database, clock)
-        registry.refresh()
-        for policy in policies_in(database, file):
-            question = Question(policy, _start(since, end), end, frozenset(systems))
-            report = Backtest(database, registry, question).run()
-            click.echo(msgspec.json.encode(report).decode() if as_json else text(report))
+        policies = policies_in(Database(engine), file)
     finally:
         engine.dispose()
+    for policy in policies:
+        question = Question(policy, _start(since, end), end, frozenset(systems))
+        report = run(url, question, processes or os.cpu_count() or 1)
+        click.echo(msgspec.json.encode(report).decode() if as_json else text(report))
 
 
 def policies_in(database: Database, file: Path) -> list[Applied[OversightPolicy]]:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from watchkeeper.main import group
+from watchkeeper_monitor.backtesting import sharing
 from watchkeeper_monitor.backtesting.reporting import Line, Report
 from watchkeeper_monitor.backtesting.running import Backtest, Question
 from watchkeeper_monitor.profiles import Profile
@@ -23,7 +24,7 @@ from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.registry import Applied, Registry
-from watchkeeper_shared.specs import OversightPolicy
+from watchkeeper_shared.specs import OversightPolicy, WindowSpec
 
 DAY = timedelta(days=1)
 DRIFT = {"id": "drift", "metric": "psi", "columns": ["*"], "breach": 0.25, "min_rows": 100}
@@ -183,6 +184,24 @@ def test_a_backtest_writes_nothing(stored: Any) -> None:
 
     after = [stored.all(table) for table in (tables.measurements, tables.episodes, tables.windows)]
     assert after == before
+
+
+def test_processes_that_share_the_work_give_one_answer(
+    stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.apply("AISystem", "other", stored.all(tables.objects, kind="AISystem")[0].spec)
+    monkeypatch.setattr(sharing, "FEW", 0)
+    window = WindowSpec(size="1d", lateness="1h")
+    policy = OversightPolicy(systems=("loans", "other"), rules=(), window=window)
+    now = stored.clock.now()
+    question = Question(Applied("loans", 0, "new", policy), now - 30 * DAY, now)
+    url = stored.database.engine.url.render_as_string(hide_password=False)
+
+    shared, alone = (sharing.run(url, question, processes) for processes in (2, 1))
+
+    assert shared == alone
+    assert shared.systems == 2
+    assert shared.totals == {"gained": 0, "lost": 4, "kept": 0}
 
 
 def test_the_command_prints_a_table_and_json(

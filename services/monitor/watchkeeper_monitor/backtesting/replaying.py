@@ -9,16 +9,20 @@ from datetime import datetime, timedelta
 
 from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting.past import Past, Seen
+from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.confirming import Subject, confirmed, realised
 from watchkeeper_monitor.dispersion import MOST, Sight
 from watchkeeper_monitor.episodes import Point, fold
 from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
 from watchkeeper_monitor.judging import Measurement, Pool, Series, sights_of
 from watchkeeper_monitor.metrics import Value
-from watchkeeper_monitor.scales import blocks_ending
+from watchkeeper_monitor.scales import Block, blocks_ending
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.specs import OversightPolicy
 from watchkeeper_shared.states import State
+
+_AT_ONCE = 64
+"""So many windows, and the blocks that end with them, are measured side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,35 +112,60 @@ def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list
     windows
         Settled windows of the policy, in order; see `schedule`.
     """
-    memory = _Memory(policy.window.size_delta)
-    features = past.spec.features_of(past.version)
-    can_breach = any(rule.breach is not None for rule in policy.rules)
-    for window in windows:
-        seen = past.window(window)
-        blocks = blocks_ending(window, policy.window) if can_breach else ()
-        pooled = [(block, past.on(seen.baseline, block.span)) for block in blocks]
+    judge = _Judge(past, policy, _Memory(policy.window.size_delta))
+    for start in range(0, len(windows), _AT_ONCE):
+        chunk = windows[start : start + _AT_ONCE]
+        plan = [(past.baseline(window), window, judge.blocks(window)) for window in chunk]
+        past.measure(
+            (baseline, span)
+            for baseline, window, blocks in plan
+            for span in (window, *(block.span for block in blocks))
+        )
+        for baseline, window, blocks in plan:
+            judge.window(baseline, window, blocks)
+    return _breaches(judge.memory, policy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Judges windows one after the other, as the judge of the monitor does."""
+
+    past: Past
+    policy: OversightPolicy
+    memory: _Memory
+
+    def blocks(self, window: Span) -> tuple[Block, ...]:
+        """Return the blocks that end with a window, if a limit could be passed at all."""
+        if all(rule.breach is None for rule in self.policy.rules):
+            return ()
+        return blocks_ending(window, self.policy.window)
+
+    def window(self, baseline: Baseline, window: Span, blocks: Sequence[Block]) -> None:
+        """Judge one window and remember what it said."""
+        policy, memory = self.policy, self.memory
+        features = self.past.spec.features_of(self.past.version)
+        seen = self.past.seen(baseline, window)
         pools = [
             Pool(
                 block.scale,
-                said.values,
+                self.past.seen(baseline, block.span).values,
                 memory.breached_in(Span(block.span.start, window.start)),
             )
-            for block, said in pooled
+            for block in blocks
         ]
-        key = seen.baseline.key
         found = judging.judge(
             _looked_at(seen, policy, features),
             policy,
             features,
-            seen.baseline.reference_id,
+            baseline.reference_id,
             pools,
-            memory.experience(key, window),
+            memory.experience(baseline.key, window),
         )
-        spans = [(1, window, seen), *((block.scale, block.span, said) for block, said in pooled)]
-        for scale, span, said in spans:
-            memory.teach(key, scale, span, sights_of(said.values, policy.rules, features))
+        memory.teach(baseline.key, 1, window, sights_of(seen.values, policy.rules, features))
+        for block, pool in zip(blocks, pools, strict=True):
+            taught = sights_of(pool.values, policy.rules, features)
+            memory.teach(baseline.key, block.scale, block.span, taught)
         memory.keep(window, found)
-    return _breaches(memory, policy)
 
 
 def _looked_at(seen: Seen, policy: OversightPolicy, features: Iterable[str]) -> list[Value]:

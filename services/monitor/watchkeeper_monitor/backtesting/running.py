@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -82,8 +82,15 @@ class Backtest:
         StoreUnavailable
             The database is away; nothing was changed, ask again.
         """
+        return self.report(self.found())
+
+    def found(self) -> list[Found]:
+        """Return what each version of each system contributes."""
+        return [one for system in self.systems() for one in self.versions(system)]
+
+    def report(self, found: Sequence[Found]) -> Report:
+        """Return the answer that all contributions make together."""
         question = self._question
-        found = [one for system in self.systems() for one in self.versions(system)]
         lines = [line for one in found for line in one.lines]
         changed = [line for line in lines if line.change != Change.KEPT.value]
         return Report(

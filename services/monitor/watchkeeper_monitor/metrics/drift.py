@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -30,6 +30,7 @@ ON_COUNTS = {
 }
 ON_MIX = ("psi", "js_distance", "tvd")
 ON_CURVES = ("wasserstein", "ks")
+_ALL = frozenset((*ON_COUNTS, *ON_CURVES, *(f"group_mix_{name}" for name in ON_MIX)))
 _NO_REFERENCE = "there is no reference to compare with"
 
 
@@ -106,26 +107,79 @@ def _known(starts: Ints) -> Ints:
 
 def measure(grid: Grid, window: Profile, reference: Profile | None) -> Iterator[Value]:
     """Yield the drift of every feature, output and attribute; of the score where one is sent."""
-    plan = plan_of(grid)
-    counts = plan.bins(window)
-    base = np.zeros_like(counts) if reference is None else plan.bins(reference)
-    sizes = [sums.tolist() for sums in (plan.cells.sum(counts), plan.cells.sum(base))]
-    tests = two_samples(plan.cells, counts, base)
-    pairs = Pairs.of(plan.cells, counts, base)
-    binned = {name: _listed(function(pairs)) for name, function in ON_COUNTS.items()}
-    curved = {} if reference is None else _curved(grid, window, reference)
-    for at, (name, n, m, test) in enumerate(zip(plan.names, *sizes, tests, strict=True)):
-        if at == grid.score and not n and not m:
-            continue
-        one = _Column(name, n, None if reference is None else m, test, at)
-        if at >= plan.mixes:
-            yield from (one.value(f"group_mix_{metric}", binned[metric]) for metric in ON_MIX)
-            continue
-        yield from (one.value(metric, numbers) for metric, numbers in binned.items())
-        if at < len(grid.axes):
-            constant = not grid.axes[at].sd > 0
-            for metric in ON_CURVES:
-                yield one.value(metric, curved.get(metric, ()), constant=constant)
+    yield from measure_many(grid, [window], reference)[0]
+
+
+def measure_many(
+    grid: Grid,
+    windows: Sequence[Profile],
+    reference: Profile | None,
+    wanted: Collection[str] = _ALL,
+) -> list[list[Value]]:
+    """Measure several windows at once: all their distributions stand side by side.
+
+    Parameters
+    ----------
+    wanted
+        Only these metrics.
+    """
+    plan, times = plan_of(grid), len(windows)
+    cells = plan.cells.repeated(times)
+    counts = np.concatenate([plan.bins(window) for window in windows])
+    none = np.zeros(plan.cells.size, dtype=np.int64)
+    base = np.tile(none if reference is None else plan.bins(reference), times)
+    sizes = [sums.tolist() for sums in (cells.sum(counts), cells.sum(base))]
+    tests = two_samples(cells, counts, base)
+    pairs = Pairs.of(cells, counts, base)
+    binned = {
+        name: _listed(function(pairs))
+        for name, function in ON_COUNTS.items()
+        if {name, f"group_mix_{name}"} & set(wanted)
+    }
+    whole = _Measured(plan, list(zip(*sizes, tests, strict=True)), binned, frozenset(wanted))
+    return [
+        list(whole.values(grid, at * len(plan.names), window, reference))
+        for at, window in enumerate(windows)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What several windows have in common: rows and test of each distribution, and numbers."""
+
+    plan: Plan
+    rows: list[tuple[int, int, TwoSample]]
+    binned: dict[str, Numbers]
+    wanted: frozenset[str]
+
+    def values(
+        self, grid: Grid, first: int, window: Profile, reference: Profile | None
+    ) -> Iterator[Value]:
+        """Yield the values of the window whose distributions begin at `first`."""
+        on_curves = [metric for metric in ON_CURVES if metric in self.wanted]
+        curved = _curved(grid, window, reference) if on_curves and reference is not None else {}
+        for at, name in enumerate(self.plan.names):
+            n, m, test = self.rows[first + at]
+            if at == grid.score and not n and not m:
+                continue
+            one = _Column(name, n, None if reference is None else m, test, first + at)
+            if at >= self.plan.mixes:
+                yield from self._mixes(one)
+                continue
+            yield from (
+                one.value(metric, numbers)
+                for metric, numbers in self.binned.items()
+                if metric in self.wanted
+            )
+            if at < len(grid.axes):
+                constant, alone = not grid.axes[at].sd > 0, replace(one, at=at)
+                for metric in on_curves:
+                    yield alone.value(metric, curved.get(metric, ()), constant=constant)
+
+    def _mixes(self, one: _Column) -> Iterator[Value]:
+        for metric in ON_MIX:
+            if f"group_mix_{metric}" in self.wanted:
+                yield one.value(f"group_mix_{metric}", self.binned[metric])
 
 
 def _curved(grid: Grid, window: Profile, reference: Profile) -> dict[str, Numbers]:

@@ -38,6 +38,13 @@ class Ragged:
         ends = np.cumsum(np.array(lengths, dtype=np.int64))
         return cls(ends - lengths, int(ends[-1]) if lengths else 0)
 
+    def repeated(self, times: int) -> Ragged:
+        """Return the same distributions so many times over, one array after the other."""
+        if times == 1:
+            return self
+        firsts = np.arange(times, dtype=np.int64)[:, None] * self.size
+        return Ragged((firsts + self.starts).ravel(), times * self.size)
+
     @cached_property
     def owner(self) -> Ints:
         """Which distribution each place belongs to."""
