@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "publish": ("watchkeeper.commands.publish:publish", "Send predictions and labels of a file."),
     "backtest": ("watchkeeper.commands.backtest:backtest", "Try a policy on what is stored."),
     "topics": ("watchkeeper.commands.topics:topics", "Create the topics of the event log."),
+    "dlq": ("watchkeeper.commands.dlq:dlq", "List dead letters and send them back."),
     "key": ("watchkeeper.commands.keys:key", "Create API keys."),
     "db": ("watchkeeper.commands.database:db", "Bring the database to this version."),
 }

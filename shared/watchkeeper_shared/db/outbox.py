@@ -21,7 +21,7 @@ class Unsent:
     message: Message
 
 
-def enqueue(c: sa.Connection, owner: str, message: Message, event_id: str, now: datetime) -> None:
+def enqueue(c: sa.Connection, owner: str, message: Message, event_id: str, now: datetime) -> bool:
     """Have `message` sent once the transaction has committed. Idempotent by `event_id`.
 
     Parameters
@@ -30,8 +30,13 @@ def enqueue(c: sa.Connection, owner: str, message: Message, event_id: str, now: 
         The service whose relay sends it.
     event_id
         At most 64 characters, the same for the same fact: a second enqueue is ignored.
+
+    Returns
+    -------
+    bool
+        False if it was enqueued before.
     """
-    c.execute(
+    fresh = c.execute(
         insert(c, outbox)
         .values(
             owner=owner,
@@ -43,7 +48,15 @@ def enqueue(c: sa.Connection, owner: str, message: Message, event_id: str, now: 
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=[outbox.c.event_id])
+        .returning(outbox.c.id)
     )
+    return fresh.one_or_none() is not None
+
+
+def known(c: sa.Connection, event_ids: Iterable[str]) -> frozenset[str]:
+    """Return which of these events were ever enqueued and are remembered."""
+    same = outbox.c.event_id.in_(list(event_ids))
+    return frozenset(c.execute(sa.select(outbox.c.event_id).where(same)).scalars())
 
 
 def unsent(c: sa.Connection, owner: str, limit: int) -> list[Unsent]:

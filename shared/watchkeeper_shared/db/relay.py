@@ -112,6 +112,22 @@ class Relay:
             raise outcome.failure
         return len(outcome.sent)
 
+    def drain(self) -> int:
+        """Send all that waits and give the lease back; return how many were sent.
+
+        Raises
+        ------
+        LogUnavailable, StoreUnavailable
+            As `step`.
+        """
+        sent = 0
+        try:
+            while done := self.step():
+                sent += done
+        finally:
+            self._give_back()
+        return sent
+
     def run(self, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set; call `beat` on every turn, for the liveness probe."""
         pause = _IDLE
