@@ -33,6 +33,8 @@ from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.topics import PREDICTIONS
 
 DEADLINE = timedelta(minutes=10)
+POLL = timedelta(milliseconds=200)
+"""How long a service waits for records."""
 CLOCK = SystemClock()
 
 
@@ -51,7 +53,9 @@ class House:
         writer.close()
 
     def work_off(self) -> None:
-        """Read, store and judge everything that is in the log."""
+        """Read, store and judge everything that is in the log, at the pace of a service."""
+        while self.monitor.step(POLL):
+            pass
         if not self.monitor.run_until_idle(DEADLINE, CLOCK):
             raise TimeoutError(f"the monitor was not done after {DEADLINE}")
 

@@ -109,10 +109,12 @@ class Newcomers:
     def new(self, system: str, rows: Rows) -> Rows:
         """Return the rows whose id was not seen, the first of each id among them."""
         own = self._systems[system]
-        order = np.argsort(rows.hashes, kind="stable")
+        order = np.argsort(rows.hashes)
         ordered = rows.hashes[order]
         again = np.zeros(len(ordered), dtype=np.bool_)
         again[1:] = ordered[1:] == ordered[:-1]
+        if again.any():  # then it matters which of them is the first
+            order = np.argsort(rows.hashes, kind="stable")
         blocks = index.blocks(self._c, system, Told.SEEN)
         own.looked.update(block.id for block in blocks)
         again |= index.known(self._c, self._shelf, index.within(blocks, self._horizon), ordered)

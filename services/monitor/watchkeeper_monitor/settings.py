@@ -49,7 +49,7 @@ class Pace:
         the flush interval is.
     """
 
-    flush_rows: int = 20_000
+    flush_rows: int = 100_000
     flush_bytes: int = 32 << 20
     flush_interval: timedelta = timedelta(seconds=1)
     sample_rows: int = 1_000

@@ -76,7 +76,8 @@ def together(parts: Sequence[Entries]) -> Entries:
         own = np.array(places, dtype=np.int32)[part.content.columns["pane"]]
         columns.append(part.content.columns | {"pane": own})
     hashes = np.concatenate([part.hashes for part in parts])
-    order = np.argsort(hashes, kind="stable")
+    # The slower sort only where it matters which of two equal ones is the first.
+    order = np.argsort(hashes, kind="stable" if len(parts) > 1 else None)
     whole = Arrays(
         joined(columns, [len(part.hashes) for part in parts]), [list(pane) for pane in panes]
     )
