@@ -58,7 +58,12 @@ def main(seed: int, rounds: int) -> int:
     sys.stdout.write(table.head() + "\n")
     for nth, config in enumerate(CONFIGS):
         plan = Plan(seed=seed + nth, hours=24)
-        result = _havoc(plan, config, max(1, round(rounds * config.share)))
+        try:
+            result = _havoc(plan, config, max(1, round(rounds * config.share)))
+        except TimeoutError as error:
+            summed["differences"] += 1
+            sys.stdout.write(f"{config.name}, {plan.seed}: did not come to rest: {error}\n")
+            continue
         found = differences(plan, traffic(plan).poison, result.outcome, _quiet(plan))
         sys.stdout.write(table.line(config.name, plan.seed, result, len(found)) + "\n")
         sys.stdout.writelines(f"    {one}\n" for one in [*result.faults, *found])
