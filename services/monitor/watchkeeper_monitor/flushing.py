@@ -27,7 +27,7 @@ from watchkeeper_monitor.newcomers import Newcomers, Rows, echoes
 from watchkeeper_monitor.pending import Pending
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.segments import slices_of
-from watchkeeper_monitor.store import counting, labels, panes
+from watchkeeper_monitor.store import counting, labels, panes, repeats
 from watchkeeper_monitor.store.index import Entries
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.store.shelf import Shelf
@@ -130,6 +130,9 @@ class Flusher:
                 else:
                     self._predictions(c, system, pending.claim.at, batch, news, done)
             _bury(c, pending, now)
+            if pending.repeats is not None and pending.repeats.fresh:
+                known = pending.repeats.kept(whole=pending.is_whole)
+                repeats.save(c, pending.claim.consumer, pending.claim.at, known)
         # What workers share is written once and in one order, so that they never deadlock.
         news.write()
         panes.touch(c, done.touched)

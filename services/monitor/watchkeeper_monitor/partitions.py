@@ -15,7 +15,8 @@ from datetime import timedelta
 
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
-from watchkeeper_monitor.store import counting
+from watchkeeper_monitor.repeats import Repeated, fingerprint, repeated
+from watchkeeper_monitor.store import counting, repeats
 from watchkeeper_shared.db.claims import Claims
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
@@ -170,7 +171,7 @@ class Partitions:
         pending = self._pending.get(at)
         if pending is None or record.offset < pending.next_offset or at.topic in self._stops:
             return
-        content = _crashed(record, pending.claim) or read(record)
+        content = _crashed(record, pending.claim) or self._read(record, pending, read)
         pending.take(record, content)
         self._meters.batches.inc()
         if isinstance(content, DeadLetter):
@@ -182,6 +183,23 @@ class Partitions:
             for each in self._pending:
                 if each.topic == at.topic:
                     self._reader.halt(each)
+
+    def _read(
+        self, record: Record, pending: Pending, read: Read
+    ) -> Reading | DeadLetter | Repeated:
+        """Read a record unless its whole batch was read before."""
+        mark = fingerprint(record)
+        if mark is None:
+            return read(record)
+        if pending.repeats is None:
+            with self._database.read() as c:
+                pending.repeats = repeats.load(c, CONSUMER, record.at)
+        if pending.repeats.knows(mark):
+            return repeated(record)
+        content = read(record)
+        if isinstance(content, Reading):
+            pending.repeats.fresh[mark] = None
+        return content
 
     def flushed(self, claims: Iterable[Claim]) -> None:
         """Note what was committed, and tell lag tools."""
@@ -252,5 +270,7 @@ def _crashed(record: Record, claim: Claim) -> DeadLetter | None:
     )
 
 
-def _refused(content: Reading | DeadLetter) -> Mapping[str, int]:
+def _refused(content: Reading | DeadLetter | Repeated) -> Mapping[str, int]:
+    if isinstance(content, Repeated):
+        return {}
     return {content.code: 1} if isinstance(content, DeadLetter) else content.refused

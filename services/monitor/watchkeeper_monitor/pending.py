@@ -8,9 +8,12 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from watchkeeper_monitor.repeats import Repeated, Repeats
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.eventlog.port import Record
 from watchkeeper_shared.events.rows import Kind
+
+_REFUSED = "rejected_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Pending:
         Where reading is.
     careful_until
         Records before this offset are processed alone, because owners died among them.
+    repeats
+        Which batches of the partition were read before; None until the first record.
     unchecked, batches
         Rows as they were read, by system, kind and schema; and rows that hold.
     """
@@ -53,6 +58,7 @@ class Pending:
     claim: Claim
     next_offset: int
     careful_until: int = 0
+    repeats: Repeats | None = None
     unchecked: defaultdict[tuple[str, Kind, pa.Schema], list[pa.RecordBatch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -70,13 +76,22 @@ class Pending:
         """Whether there is nothing to flush."""
         return self.next_offset == self.claim.next_offset
 
-    def take(self, record: Record, content: Reading | DeadLetter) -> None:
+    @property
+    def is_whole(self) -> bool:
+        """Whether no row was refused."""
+        return not any(name.startswith(_REFUSED) for _, name in self.tallies)
+
+    def take(self, record: Record, content: Reading | DeadLetter | Repeated) -> None:
         """Add what one record held."""
         self.next_offset = record.offset + 1
         self.size += len(record.value)
         self.newest = record.timestamp
         if isinstance(content, DeadLetter):
             self.dead.append(content)
+            return
+        if isinstance(content, Repeated):
+            self.tallies[content.system, "duplicate_batches"] += 1
+            self.tallies[content.system, "duplicates"] += content.rows
             return
         if content.batch.num_rows:
             key = content.system, content.kind, content.batch.schema
@@ -87,8 +102,9 @@ class Pending:
     def refuse(self, system: str, codes: Counter[str]) -> None:
         """Count rows that were refused."""
         for code, count in codes.items():
-            self.tallies[system, f"rejected_{code}"] += count
+            self.tallies[system, _REFUSED + code] += count
 
     def flushed(self, claim: Claim) -> Pending:
         """Return what is pending after a flush: nothing."""
-        return Pending(claim, claim.next_offset, self.careful_until)
+        known = None if self.repeats is None else self.repeats.kept(whole=self.is_whole)
+        return Pending(claim, claim.next_offset, self.careful_until, known)

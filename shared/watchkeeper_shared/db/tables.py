@@ -296,6 +296,16 @@ labels = _table(
     sa.Column("content", sa.LargeBinary, nullable=False),  # columns: label, time, received
 )
 
+# Fingerprints of the newest batches of a partition: one that comes again is not read again.
+repeats = _table(
+    "repeats",
+    "monitor",
+    sa.Column("consumer", sa.String(64), primary_key=True),
+    sa.Column("topic", sa.String(255), primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("batches", sa.LargeBinary, nullable=False),  # int64, oldest first
+)
+
 progress = _table(
     "progress",
     "monitor",

@@ -144,12 +144,26 @@ class World:
         self.apply("OversightPolicy", "loans", whole)
 
     def send(self, batch: pa.RecordBatch, kind: Kind = Kind.PREDICTIONS, key: str = SYSTEM) -> None:
-        found = headers.build(batch, kind, batch_id="b", source="/test", now=self.clock.now())
+        name = f"b{next(self._names)}"
+        found = headers.build(batch, kind, batch_id=name, source="/test", now=self.clock.now())
         topic = (PREDICTIONS if kind is Kind.PREDICTIONS else LABELS).name
         self.send_raw(Message(topic, key, batches.to_bytes(batch), found))
 
     def send_raw(self, message: Message) -> None:
         self.writer.append(message).result(timeout=30)
+
+    def batch(
+        self, day: int, rows: int, *, drifted: bool = False, seed: int | None = None
+    ) -> pa.RecordBatch:
+        ids = [f"day{day}-{seed}-{number}" for number in range(rows)]
+        chance = day if seed is None else seed
+        return predictions(ids, START + day * DAY, drifted=drifted, seed=chance)
+
+    @staticmethod
+    def spec() -> dict[str, Any]:
+        """A copy of what is declared of the system."""
+        found: dict[str, Any] = json.loads(json.dumps(SPEC))
+        return found
 
     def predict(
         self,
@@ -161,9 +175,8 @@ class World:
         without: Sequence[str] = (),
     ) -> list[str]:
         """Publish a day's predictions; return their ids."""
-        ids = [f"day{day}-{seed}-{number}" for number in range(rows)]
-        chance = day if seed is None else seed
-        batch = predictions(ids, START + day * DAY, drifted=drifted, seed=chance)
+        batch = self.batch(day, rows, drifted=drifted, seed=seed)
+        ids: list[str] = batch.column("id").to_pylist()
         self.said.update(zip(ids, batch.column("prediction").to_pylist(), strict=True))
         self.send(batch.drop_columns(list(without)))
         return ids

@@ -113,6 +113,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("system", "id", name=op.f("pk_labels")),
     )
     op.create_table(
+        "repeats",
+        sa.Column("consumer", sa.String(length=64), nullable=False),
+        sa.Column("topic", sa.String(length=255), nullable=False),
+        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("batches", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("consumer", "topic", "partition", name=op.f("pk_repeats")),
+    )
+    op.create_table(
         "progress",
         sa.Column("system", sa.String(length=128), nullable=False),
         sa.Column("topic", sa.String(length=255), nullable=False),
