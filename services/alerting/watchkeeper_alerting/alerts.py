@@ -2,7 +2,7 @@
 
         opened                    acknowledge
 (none) ───────► firing ──────────────────────► acknowledged
-                  │  cleared, withdrawn             │ cleared, withdrawn
+                  │  cleared, withdrawn, retired    │ the same
                   └───────────► resolved ◄──────────┘
                                    │ opened again (an amendment raised the breach anew)
                                    └──────► firing
@@ -31,6 +31,7 @@ class Turn(StrEnum):
     UPDATED = "updated"
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
+    RETIRED = "retired"
 
 
 class Action(StrEnum):
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     NEWER_NUMBERS = "newer_numbers"
     RECOVERED = "recovered"
     WITHDRAWN_BY_AMENDMENT = "withdrawn_by_amendment"
+    RULE_REMOVED = "rule_removed"
     ALREADY_RESOLVED = "already_resolved"
     NEVER_OPENED = "never_opened"
 
@@ -75,7 +77,11 @@ class Decision:
         return "resolved" if self.action is Action.RESOLVE else None
 
 
-_ENDINGS = {Turn.CLEARED: Reason.RECOVERED, Turn.WITHDRAWN: Reason.WITHDRAWN_BY_AMENDMENT}
+_ENDINGS = {
+    Turn.CLEARED: Reason.RECOVERED,
+    Turn.WITHDRAWN: Reason.WITHDRAWN_BY_AMENDMENT,
+    Turn.RETIRED: Reason.RULE_REMOVED,
+}
 
 
 def decide(state: AlertState | None, turn: Turn) -> Decision:

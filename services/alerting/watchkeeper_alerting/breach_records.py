@@ -82,6 +82,8 @@ def decode(value: bytes) -> BreachTurn:
         )
     if turn is Turn.CLEARED and breach.withdrawn:
         turn = Turn.WITHDRAWN
+    if turn is Turn.CLEARED and breach.retired:
+        turn = Turn.RETIRED
     return BreachTurn(_short(f"{envelope.source}\x1f{envelope.id}"), turn, breach, content)
 
 

@@ -189,6 +189,8 @@ def minute(moment: datetime) -> str:
 
 
 def _verdict(breach: BreachEvent, event: Event) -> str:
+    if event == "resolved" and breach.retired:
+        return "is no longer looked at by a rule"
     if event == "resolved":
         return "was withdrawn" if breach.withdrawn else "is back within its limit"
     return f"{number(breach.value)} ({'≤' if breach.below else '≥'} {number(breach.limit)})"

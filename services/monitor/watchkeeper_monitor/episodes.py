@@ -104,6 +104,7 @@ class TurnKind(StrEnum):
     UPDATED = "updated"
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
+    RETIRED = "retired"  # no rule looks at it any more
 
 
 @dataclass(frozen=True, slots=True)

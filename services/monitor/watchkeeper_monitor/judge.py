@@ -17,6 +17,7 @@ from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.joining import Joiner
 from watchkeeper_monitor.measuring import judge_window
 from watchkeeper_monitor.meters import Meters
+from watchkeeper_monitor.retiring import Retirer
 from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_monitor.store import counting, labels, merging, panes
@@ -71,6 +72,7 @@ class Judge:
         self._pace = pace
         self._meters = meters
         self._joined_at: dict[str, int] = {}
+        self._retirer = Retirer(database, registry, baselines, clock)
 
     def step(self, lag: Lag) -> bool:
         """Do a bounded piece for every system; return whether more is waiting.
@@ -83,11 +85,21 @@ class Judge:
         more = False
         for system, spec in self._registry.systems().items():
             more |= self._join(system, spec)
+            self._retire(system, spec)
             more |= self._judge(system, spec, lag)
         return more
 
     def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:
         return leases.take(c, f"judge/{system}", self._holder, now, self._pace.lease_ttl)
+
+    def _retire(self, system: str, spec: AISystem) -> None:
+        """Close breaches that no rule looks at any more."""
+
+        def holds(c: sa.Connection) -> bool:
+            return self._holds_lease(c, system, self._clock.now())
+
+        closed = self._retirer.step(system, spec, holds)
+        self._meters.breach_events.labels("retired").inc(closed)
 
     def give_back(self) -> None:
         """Let another process judge at once; for an orderly end."""

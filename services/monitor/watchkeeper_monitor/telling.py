@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,7 @@ _TYPES = {
     TurnKind.UPDATED: BREACH_UPDATED,
     TurnKind.CLEARED: BREACH_CLEARED,
     TurnKind.WITHDRAWN: BREACH_CLEARED,
+    TurnKind.RETIRED: BREACH_CLEARED,
 }
 
 
@@ -130,6 +131,21 @@ class Teller:
         row = measurements.standing(c, self.scope, series, start)
         if row is None:
             return  # nothing was ever measured: there is nothing to tell
+        self._send(c, series, rule, turn, row)
+
+    def retire(self, c: sa.Connection, series: Series, episode: Episode, reason: str) -> None:
+        """End a breach that no rule looks at any more, with the policy that judged it last."""
+        row = measurements.standing(c, self.scope, series, None)
+        rule = next(one for one in self.policy.spec.rules if one.id == series.rule)
+        if row is None:
+            return  # a breach has a measurement; without one there is nothing to tell
+        # After the last window: a rule that comes back and still sees it raises it anew.
+        point = Point(row.window.end, episode.told_state, episode.told_value)
+        turn = Turn(TurnKind.RETIRED, episode, episode.opened, episode.generation, point)
+        told = replace(row.measurement, reason=f"{reason}; last: {row.measurement.reason}")
+        self._send(c, series, rule, turn, replace(row, measurement=told))
+
+    def _send(self, c: sa.Connection, series: Series, rule: Rule, turn: Turn, row: Settled) -> None:
         evidence = self._evidence(c, row, turn)
         breach = episodes.store(c, self.scope, series, turn, evidence, self.now)
         event = self._event(breach, rule, row, turn, evidence)
@@ -194,6 +210,7 @@ class Teller:
             channels=rule.on_breach.channels,
             evidence=evidence,
             withdrawn=turn.kind is TurnKind.WITHDRAWN,
+            retired=turn.kind is TurnKind.RETIRED,
         )
 
 

@@ -38,6 +38,8 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
         The decision's reason in plain words.
     withdrawn
         On a cleared event: the breach was taken back by an amendment, not recovered.
+    retired
+        On a cleared event: no rule looks at the series any more; nothing recovered.
     evidence
         Id of the frozen sample, where one was frozen.
     """
@@ -74,3 +76,4 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...] | None = None
     evidence: str | None = None
     withdrawn: bool = False
+    retired: bool = False

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.episodes import Handler
-from watchkeeper_alerting.store import alerts
+from watchkeeper_alerting.store import alerts, tickets
 from watchkeeper_alerting.testing.builders import a_breach, a_record
 from watchkeeper_alerting.worker import GROUP, Worker
 from watchkeeper_shared.clock import SystemClock
@@ -22,6 +22,7 @@ from watchkeeper_shared.errors import RetryableError
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.opening import create_topics
 from watchkeeper_shared.eventlog.port import LogReader, Message
+from watchkeeper_shared.events.breaches import BREACH_CLEARED
 from watchkeeper_shared.testing.clocks import ManualClock
 from watchkeeper_shared.topics import BREACHES
 
@@ -180,3 +181,23 @@ def test_events_handled_long_ago_are_forgotten(stream: Breaches) -> None:
     with stream.database.read() as c:
         kept = {row.event_id for row in c.execute(tables.inbox.select())}
     assert kept == {"new", "old"}
+
+
+def test_a_breach_whose_rule_is_gone_is_resolved_and_not_called_recovered(
+    stream: Breaches,
+) -> None:
+    why = "rule 'accuracy' was removed from policy 'employment-ma'"
+    stream.send(
+        a_record(a_breach(), event_id="e-1"),
+        a_record(a_breach(retired=True, reason=why), BREACH_CLEARED, "e-2"),
+    )
+
+    stream.work()
+
+    with stream.database.read() as c:
+        (alert,) = alerts.listing(c)
+        (ticket,) = tickets.listing(c)
+        notes = [one.text for one in tickets.acts(c, ticket.id)]
+    assert (alert.state, alert.resolve_reason) == ("resolved", "rule_removed")
+    assert ticket.state == "new"
+    assert why in notes[-1]

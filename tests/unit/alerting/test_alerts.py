@@ -20,14 +20,17 @@ TABLE = [
     (None, Turn.OPENED, Action.OPEN, Reason.BREACH_OPENED, FIRING, "firing"),
     (None, Turn.UPDATED, Action.OPEN, Reason.OPENING_MISSED, FIRING, "firing"),
     (None, Turn.CLEARED, Action.NOTHING, Reason.NEVER_OPENED, None, None),
+    (None, Turn.RETIRED, Action.NOTHING, Reason.NEVER_OPENED, None, None),
     (None, Turn.WITHDRAWN, Action.NOTHING, Reason.NEVER_OPENED, None, None),
     (FIRING, Turn.OPENED, Action.UPDATE, Reason.NEWER_NUMBERS, FIRING, None),
     (FIRING, Turn.UPDATED, Action.UPDATE, Reason.NEWER_NUMBERS, FIRING, None),
     (FIRING, Turn.CLEARED, Action.RESOLVE, Reason.RECOVERED, RESOLVED, "resolved"),
+    (FIRING, Turn.RETIRED, Action.RESOLVE, Reason.RULE_REMOVED, RESOLVED, "resolved"),
     (FIRING, Turn.WITHDRAWN, Action.RESOLVE, Reason.WITHDRAWN_BY_AMENDMENT, RESOLVED, "resolved"),
     (ACKNOWLEDGED, Turn.OPENED, Action.UPDATE, Reason.NEWER_NUMBERS, ACKNOWLEDGED, None),
     (ACKNOWLEDGED, Turn.UPDATED, Action.UPDATE, Reason.NEWER_NUMBERS, ACKNOWLEDGED, None),
     (ACKNOWLEDGED, Turn.CLEARED, Action.RESOLVE, Reason.RECOVERED, RESOLVED, "resolved"),
+    (ACKNOWLEDGED, Turn.RETIRED, Action.RESOLVE, Reason.RULE_REMOVED, RESOLVED, "resolved"),
     (
         ACKNOWLEDGED,
         Turn.WITHDRAWN,
@@ -39,6 +42,7 @@ TABLE = [
     (RESOLVED, Turn.OPENED, Action.REOPEN, Reason.RAISED_AGAIN, FIRING, "firing"),
     (RESOLVED, Turn.UPDATED, Action.UPDATE, Reason.ALREADY_RESOLVED, RESOLVED, None),
     (RESOLVED, Turn.CLEARED, Action.NOTHING, Reason.ALREADY_RESOLVED, RESOLVED, None),
+    (RESOLVED, Turn.RETIRED, Action.NOTHING, Reason.ALREADY_RESOLVED, RESOLVED, None),
     (RESOLVED, Turn.WITHDRAWN, Action.NOTHING, Reason.ALREADY_RESOLVED, RESOLVED, None),
 ]
 

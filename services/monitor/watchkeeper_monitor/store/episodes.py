@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,18 @@ _STATE_AFTER = {
     TurnKind.UPDATED: EpisodeState.OPEN,
     TurnKind.CLEARED: EpisodeState.CLEARED,
     TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
+    TurnKind.RETIRED: EpisodeState.CLEARED,
 }
+_ENDS = (TurnKind.CLEARED, TurnKind.RETIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An episode that is open, and what it is of."""
+
+    scope: Scope
+    series: Series
+    episode: Episode
 
 
 def episode_id(scope: Scope, series: Series, opened: datetime, generation: int) -> str:
@@ -58,6 +70,23 @@ def reaching(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, li
     return found
 
 
+def open_ones(c: sa.Connection, system: str) -> list[Open]:
+    """Return every open episode of a system, under whichever policy."""
+    rows = c.execute(
+        sa.select(episodes)
+        .where(episodes.c.system == system, episodes.c.state == EpisodeState.OPEN.value)
+        .order_by(episodes.c.opened_window, episodes.c.id)
+    )
+    return [
+        Open(
+            Scope(row.policy, row.system, row.version),
+            Series(row.rule, row.metric, row.column, row.segment),
+            _episode(row),
+        )
+        for row in rows
+    ]
+
+
 def _episode(row: sa.Row[Any]) -> Episode:
     return Episode(
         id=row.id,
@@ -85,7 +114,7 @@ def store(
             "told_state": turn.point.state.value,
             "told_value": turn.point.value,
         }
-    if turn.kind is TurnKind.CLEARED and turn.point is not None:
+    if turn.kind in _ENDS and turn.point is not None:
         told["cleared_window"] = turn.point.window
     if turn.kind is TurnKind.OPENED:
         identity = _identity(scope, series, turn)
