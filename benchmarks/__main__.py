@@ -9,7 +9,17 @@ from pathlib import Path
 # Before anything imports evidently: its usage statistics stay off.
 os.environ["DO_NOT_TRACK"] = "1"  # noqa: TID251 - the edge of a command
 
-from benchmarks import clients, false_alarms, load, memory, monitor, profiles, statistics, windows
+from benchmarks import (
+    clients,
+    evaluation,
+    false_alarms,
+    load,
+    memory,
+    monitor,
+    profiles,
+    statistics,
+    windows,
+)
 from benchmarks.figure import Figure, table, write
 from benchmarks.peers import racing
 
@@ -18,6 +28,7 @@ PARTS = {
     "windows": windows.figures,
     "statistics": statistics.figures,
     "peers": racing.figures,
+    "evaluation": evaluation.figures,
     "monitor": monitor.figures,
     "memory": memory.figures,
     "clients": clients.figures,

@@ -159,6 +159,11 @@ def is_calm(state: State, number: float | None, rule: Rule) -> bool:
     return number is not None and not _past(number, limit, rule)
 
 
+def suffices(value: Value, rule: Rule | None) -> bool:
+    """Return whether there is enough data behind a value to judge it."""
+    return _lacking(value, rule) is None
+
+
 def _past(number: float, limit: float, rule: Rule) -> bool:
     return number <= limit if rule.below else number >= limit
 

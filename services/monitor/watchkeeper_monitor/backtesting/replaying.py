@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from watchkeeper_monitor import judging
+from watchkeeper_monitor.backtesting import quiet
 from watchkeeper_monitor.backtesting.past import Past, Seen
 from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.confirming import Subject, confirmed, realised
@@ -16,7 +18,7 @@ from watchkeeper_monitor.episodes import Point, fold
 from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
 from watchkeeper_monitor.judging import Measurement, Pool, Series, sights_of
 from watchkeeper_monitor.metrics import Value
-from watchkeeper_monitor.scales import Block, blocks_ending
+from watchkeeper_monitor.scales import Block, blocks_ending, is_side_by_side
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.specs import OversightPolicy
 from watchkeeper_shared.states import State
@@ -57,9 +59,10 @@ class _Memory:
     labels: defaultdict[Subject, defaultdict[datetime, list[tuple[State, float | None]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
-    taught: defaultdict[tuple[str, int], dict[Span, Mapping[Key, Sight]]] = field(
+    taught: defaultdict[tuple[str, int], dict[Span, Sequence[Value]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    sights: dict[tuple[str, Span], Mapping[Key, Sight]] = field(default_factory=dict)
 
     def keep(self, window: Span, found: Iterable[Measurement]) -> None:
         """Take down what a window was judged to be."""
@@ -88,20 +91,31 @@ class _Memory:
                 found[series.metric, series.column, series.segment].append(block)
         return found
 
-    def experience(self, baseline: str, window: Span) -> Experience:
+    def note(self, calm: Mapping[Series, Point]) -> None:
+        """Take down a window in which nothing was near a limit."""
+        for series, point in calm.items():
+            self.points[series].append(point)
+
+    def experience(
+        self, baseline: str, window: Span, sights: Callable[[Sequence[Value]], Mapping[Key, Sight]]
+    ) -> Experience:
         """Return what was taught on a baseline before a window ended."""
 
         def recall(scale: int) -> Sights:
             taught = self.taught[baseline, scale]
-            return {span.start: seen for span, seen in taught.items() if span.end < window.end}
+            for span in taught:
+                if (baseline, span) not in self.sights:
+                    self.sights[baseline, span] = sights(taught[span])
+            ended = [span for span in taught if span.end < window.end]
+            return {span.start: self.sights[baseline, span] for span in ended}
 
         return Experience(window, recall, self.broken_blocks)
 
-    def teach(self, baseline: str, scale: int, span: Span, seen: Mapping[Key, Sight]) -> None:
+    def teach(self, baseline: str, scale: int, span: Span, values: Sequence[Value]) -> None:
         """Keep what a block says about spread, until learning has ended."""
         taught = self.taught[baseline, scale]
         if len(taught) < MOST:
-            taught[span] = seen
+            taught[span] = values
 
 
 def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list[Breach]:
@@ -153,19 +167,25 @@ class _Judge:
             )
             for block in blocks
         ]
-        found = judging.judge(
-            _looked_at(seen, policy, features),
-            policy,
-            features,
-            baseline.reference_id,
-            pools,
-            memory.experience(baseline.key, window),
-        )
-        memory.teach(baseline.key, 1, window, sights_of(seen.values, policy.rules, features))
-        for block, pool in zip(blocks, pools, strict=True):
-            taught = sights_of(pool.values, policy.rules, features)
-            memory.teach(baseline.key, block.scale, block.span, taught)
-        memory.keep(window, found)
+        looked_at = _looked_at(seen, policy, features)
+        calm = None
+        if not any(realised(rule.metric, "") for rule in policy.rules):
+            calm = quiet.points(window.start, looked_at, pools, policy.rules, features)
+        if calm is not None:
+            memory.note(calm)
+        else:
+            experience = memory.experience(baseline.key, window, partial(self._taught, features))
+            reference = baseline.reference_id
+            found = judging.judge(looked_at, policy, features, reference, pools, experience)
+            memory.keep(window, found)
+        # Overlapping windows share rows, so they seem to vary less than they do.
+        if is_side_by_side(window, policy.window):
+            memory.teach(baseline.key, 1, window, seen.values)
+            for block, pool in zip(blocks, pools, strict=True):
+                memory.teach(baseline.key, block.scale, block.span, pool.values)
+
+    def _taught(self, features: Collection[str], values: Sequence[Value]) -> Mapping[Key, Sight]:
+        return sights_of(values, self.policy.rules, features)
 
 
 def _looked_at(seen: Seen, policy: OversightPolicy, features: Iterable[str]) -> list[Value]:

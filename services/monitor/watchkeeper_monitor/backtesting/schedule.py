@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 from watchkeeper_monitor.agenda import MOST_EMPTY
 from watchkeeper_monitor.windows import Span, empty_after, windows_over
@@ -46,17 +48,30 @@ def schedule(panes: Sequence[Span], spec: WindowSpec, since: datetime, until: da
             gaps.add(Gap(pane, f"a pane of {pane.end - pane.start} is in no window of {spec.size}"))
         found.update(over)
     whole = {window for window in found if since <= window.start and window.end <= settled}
-    cut = {window for window in whole if _is_cut(window, panes)}
+    reach = _Reach.of(panes)
+    cut = {one for one in whole if reach.cuts(one.start) or reach.cuts(one.end)}
     reason = "a pane reaches over an end of the window, so its rows cannot be divided"
     gaps |= {Gap(window, reason) for window in cut}
     kept = sorted(whole - cut)
     return Schedule(tuple(_with_empty(kept, spec, settled)), tuple(sorted(gaps)))
 
 
-def _is_cut(window: Span, panes: Sequence[Span]) -> bool:
-    return any(
-        pane.start < edge < pane.end for pane in panes for edge in (window.start, window.end)
-    )
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far panes reach that begin before an instant."""
+
+    starts: list[datetime]
+    ends: list[datetime]
+
+    @classmethod
+    def of(cls, panes: Sequence[Span]) -> _Reach:
+        ends = list(accumulate((pane.end for pane in panes), max))
+        return cls([pane.start for pane in panes], ends)
+
+    def cuts(self, edge: datetime) -> bool:
+        """Return whether a pane begins before an edge and ends after it."""
+        before = bisect_left(self.starts, edge)
+        return before > 0 and self.ends[before - 1] > edge
 
 
 def _with_empty(windows: Sequence[Span], spec: WindowSpec, settled: datetime) -> Iterable[Span]:

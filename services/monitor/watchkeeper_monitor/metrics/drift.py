@@ -171,7 +171,7 @@ class _Measured:
                 for metric, numbers in self.binned.items()
                 if metric in self.wanted
             )
-            if at < len(grid.axes):
+            if on_curves and at < len(grid.axes):
                 constant, alone = not grid.axes[at].sd > 0, replace(one, at=at)
                 for metric in on_curves:
                     yield alone.value(metric, curved.get(metric, ()), constant=constant)

@@ -1,0 +1,112 @@
+"""A window without words is the window that the judge would have called ok."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeeper_monitor import judging
+from watchkeeper_monitor.backtesting import quiet
+from watchkeeper_monitor.backtesting.schedule import schedule
+from watchkeeper_monitor.episodes import Point
+from watchkeeper_monitor.judging import Pool, Series
+from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
+from watchkeeper_monitor.windows import Span
+from watchkeeper_shared.specs import Clear, OversightPolicy, Rule, WindowSpec
+from watchkeeper_shared.states import State
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+FEATURES = ("AGE", "JOB")
+numbers = st.one_of(st.none(), st.sampled_from([0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 0.9]))
+
+
+@st.composite
+def values(draw: st.DrawFn) -> list[Value]:
+    found = []
+    for metric, column in (("psi", "AGE"), ("psi", "JOB"), ("accuracy", ""), ("volume", "")):
+        number, n = draw(numbers), draw(st.sampled_from([0, 20, 600, 5_000]))
+        tests: dict[str, Test] = {"psi": TwoSample(90.0, 9), "accuracy": Rate(n // 2, n)}
+        test = tests.get(metric, Census())
+        kept = None if number is None or not n else test
+        found.append(Value(metric, column, "", number, None, None, n, None, kept, "note"))
+    return found
+
+
+rules = st.lists(
+    st.sampled_from(
+        [
+            Rule(id="a", metric="psi", columns=("*",), warn=0.1, breach=0.2),
+            Rule(id="b", metric="psi", columns=("AGE",), breach=0.15, clear=Clear(limit=0.05)),
+            Rule(id="c", metric="accuracy", below=True, warn=0.2, breach=0.1, min_rows=10),
+            Rule(id="d", metric="volume", below=True, breach=0.1),
+            Rule(id="e", metric="psi", columns=("JOB",), warn=0.5),
+            Rule(id="f", metric="recall", breach=0.5),
+        ]
+    ),
+    unique_by=lambda rule: rule.id,
+    min_size=1,
+)
+
+
+@given(values(), values(), values(), rules, st.sampled_from([(), (Series("a", "psi", "AGE", ""),)]))
+def test_quiet_points_are_the_judges(
+    own: list[Value],
+    two: list[Value],
+    four: list[Value],
+    chosen: list[Rule],
+    broken: tuple[Series, ...],
+) -> None:
+    pools = [Pool(2, two), Pool(4, four, broken)]
+    policy = OversightPolicy(systems=("s",), rules=tuple(chosen))
+
+    found = quiet.points(START, own, pools, chosen, FEATURES)
+    judged = [one for one in judging.judge(own, policy, FEATURES, None, pools) if one.series.rule]
+
+    every = {one.series: Point(START, one.state, one.value, one.scale, one.calm) for one in judged}
+    assert found is None or found == every
+
+
+def test_a_window_inside_every_limit_needs_no_words() -> None:
+    value = Value("psi", "AGE", "", 0.01, None, None, 5_000, 5_000, TwoSample(9.0, 9))
+    rule = Rule(id="b", metric="psi", columns=("AGE",), breach=0.15)
+
+    found = quiet.points(START, [value], [Pool(2, [value])], [rule], FEATURES)
+
+    assert found == {Series("b", "psi", "AGE", ""): Point(START, State.OK, 0.01, calm=2)}
+
+
+def panes(*hours: tuple[float, float]) -> list[Span]:
+    return [Span(START + a * DAY / 24, START + b * DAY / 24) for a, b in hours]
+
+
+def test_windows_lie_on_whole_panes_between_the_two_instants() -> None:
+    spec = WindowSpec(size="6h", lateness="1h")
+
+    plan = schedule(panes((0, 3), (3, 6), (6, 9), (18, 21)), spec, START, START + DAY)
+
+    hours = [(one.start - START) // timedelta(hours=1) for one in plan.windows]
+    assert hours == [0, 6, 12]
+    assert not plan.gaps
+
+
+@pytest.mark.parametrize("size", ["6h", "12h"])
+def test_a_pane_across_an_edge_is_named_with_its_window(size: str) -> None:
+    spec = WindowSpec(size=size, lateness="1h")
+
+    plan = schedule(panes((0, 3), (3, 15)), spec, START, START + 2 * DAY)
+
+    named = {(gap.span.start, gap.reason) for gap in plan.gaps}
+    assert (START, "a pane reaches over an end of the window, so its rows cannot be divided") in (
+        named
+    )
+    assert START not in {window.start for window in plan.windows}
+
+
+def test_silence_is_replayed_as_long_as_the_judge_watches_it() -> None:
+    plan = schedule(panes((0, 24)), WindowSpec(size="1d"), START, START + 30 * DAY)
+
+    assert len(plan.windows) == 1 + 7
