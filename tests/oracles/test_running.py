@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import chi2_contingency
 
 FEATURES = ("normal", "kind")
 
@@ -64,3 +65,19 @@ def test_hellinger_and_total_variation_are_those_of_the_raw_values(stream: Any) 
     for metric in ("tvd", "hellinger", "js_distance", "psi"):
         value = stream.answers.of(metric, "normal")
         assert value.low <= value.value <= value.high
+
+
+def test_attribution_drift_is_tested_by_which_feature_leads(stream: Any) -> None:
+    def leads(batch: Any) -> Any:
+        given = np.abs([batch.column(f"explanation.{name}").to_numpy(False) for name in FEATURES])
+        return np.bincount(given.argmax(axis=0), minlength=2)
+
+    exact = chi2_contingency([leads(stream.window), leads(stream.reference)], correction=False)
+
+    assert stream.answers.of("attribution_psi").test.statistic == pytest.approx(exact.statistic)
+
+
+def test_total_variation_has_an_interval_of_some_width(stream: Any) -> None:
+    value = stream.answers.of("tvd", "integer")
+
+    assert 0.005 < value.high - value.value < 0.05

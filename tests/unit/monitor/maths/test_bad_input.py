@@ -266,3 +266,13 @@ def test_no_frame_whatever_raises_or_gives_a_number_that_is_none(
         )
 
     found(batch(), Reference.build([batch()], SPEC, "s", "1"))
+
+
+def test_a_row_without_one_attribute_is_in_no_group_of_an_intersection() -> None:
+    sex = [None] * 200 + ["1"] * 200 + ["2"] * 200
+
+    values = found(rows(groups__SEX=sex))
+
+    crossed = [one for key, one in values.items() if key[:2] == ("selection_rate", "SEX&RAC1P")]
+    assert sum(one.n for one in crossed) == 400
+    assert values["group_mix_tvd", "SEX&RAC1P", ""].n == 400
