@@ -51,7 +51,7 @@ class Rest:
         quiet, missing = 0, ["nothing was asked yet"]
         while quiet < 2:
             if clock.monotonic() > until:
-                raise TimeoutError("; ".join(missing))
+                raise TimeoutError("; ".join([*missing, self._buried()]))
             Event().wait(0.5)
             self._fleet.look_after()
             try:
@@ -59,6 +59,13 @@ class Rest:
             except (StoreUnavailable, LogUnavailable) as error:
                 missing = [str(error)]
             quiet = 0 if missing else quiet + 1
+
+    def _buried(self) -> str:
+        """Return the reasons of the dead letters: what was buried by mistake is waited for."""
+        codes = tables.dead_letters.c.code
+        with self._database.read() as c:
+            found = c.execute(sa.select(codes, sa.func.count()).group_by(codes)).all()
+        return f"dead letters: {dict(tuple(row) for row in found)}"
 
     def _missing(self) -> list[str]:
         if any(one.runs for one in self._fleet.of("publisher")):
