@@ -34,7 +34,7 @@ from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.specs import OversightPolicy, Rule, WindowSpec
 
 SYSTEMS, DAYS, ROWS = 1_000, 90, 1_000
-REPLAYED = 20
+REPLAYED = 100
 """So many systems are replayed; the figure is what all would take at the same pace."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
