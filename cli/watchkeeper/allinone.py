@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper.backtester import ChildBacktester
 from watchkeeper.folder import Folder
+from watchkeeper.forgetting import forgetting
 from watchkeeper_alerting import wiring as alerting
 from watchkeeper_alerting.settings import AlertingSettings
 from watchkeeper_ingest import wiring as ingest
@@ -97,16 +98,9 @@ def _process(folder: Folder, env: Mapping[str, str], clock: Clock) -> Iterator[P
         health = Health(clock)
         health.check("database", database.ping)
         folder.ensure_token(database, clock)
-        yield Process(
-            own,
-            clock,
-            engine,
-            database,
-            log,
-            Keys(database, clock),
-            health,
-            pages.process_registry(),
-        )
+        keys, metrics = Keys(database, clock), pages.process_registry()
+        with forgetting(log, settings, health):
+            yield Process(own, clock, engine, database, log, keys, health, metrics)
     finally:
         log.close()
         engine.dispose()

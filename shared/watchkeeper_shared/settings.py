@@ -141,6 +141,9 @@ class LogSettings:
         The file of the embedded log; needed where there is no Kafka.
     topic_partitions
         How many partitions `topics create` and the embedded log make.
+    log_retention, log_retention_bytes
+        The embedded log forgets what is older, and the oldest of a partition that has grown
+        larger; a Kafka has retention of its own.
     kafka_security_protocol, kafka_sasl_mechanism, kafka_sasl_username, kafka_sasl_password
         How to prove who we are to the brokers.
     kafka_oauth_token_file
@@ -159,6 +162,8 @@ class LogSettings:
     kafka_bootstrap: str | None = None
     log_path: Path | None = None
     topic_partitions: int = 4
+    log_retention: timedelta = timedelta(days=7)
+    log_retention_bytes: int = 1 << 30
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: (
         Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None
@@ -182,6 +187,11 @@ class LogSettings:
         if self.kafka_bootstrap is None and self.log_path is None:
             raise ValueError(
                 "set WATCHKEEPER_KAFKA_BOOTSTRAP, or WATCHKEEPER_LOG_PATH for the embedded log"
+            )
+        if self.log_retention <= timedelta(0) or self.log_retention_bytes < 1:
+            raise ValueError(
+                "WATCHKEEPER_LOG_RETENTION and WATCHKEEPER_LOG_RETENTION_BYTES must be above 0, "
+                f"got {self.log_retention} and {self.log_retention_bytes}"
             )
         if self.topic_partitions < 1:
             raise ValueError(f"WATCHKEEPER_TOPIC_PARTITIONS={self.topic_partitions} must be >= 1")

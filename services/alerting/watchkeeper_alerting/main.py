@@ -15,6 +15,7 @@ from watchkeeper_alerting.wiring import Alerting, build
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys
+from watchkeeper_shared.db.migrations import require
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.opening import open_log
 from watchkeeper_shared.observability import callers, pages, problems
@@ -53,6 +54,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per thing that a process has o
     """
     clock = SystemClock()
     database = Database(open_engine(settings.database_url))
+    schema = require(database.engine)
     log = open_log(
         settings.kafka_bootstrap,
         settings.log_path,
@@ -63,6 +65,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per thing that a process has o
     )
     health, metrics = Health(clock), pages.process_registry()
     health.check("database", database.ping)
+    health.check("schema", schema)
     health.check("event log", log.ping)
     alerting = build(
         options=settings,

@@ -11,6 +11,7 @@ from watchkeeper_ingest.wiring import MEMORY, Parts, create_app, opened
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys
+from watchkeeper_shared.db.migrations import require
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.opening import open_log
@@ -45,6 +46,7 @@ def run(
     clock = SystemClock()
     engine = open_engine(settings.database_url)
     database = Database(engine)
+    schema = require(engine)
     log = open_log(
         settings.kafka_bootstrap,
         settings.log_path,
@@ -61,6 +63,7 @@ def run(
         health=Health(clock),
         metrics=process_registry(),
     )
+    parts.health.check("schema", schema)
     try:
         with opened(parts) as routes:
             serve(create_app(parts, routes), host, port, stop, on_ready)

@@ -10,6 +10,7 @@ from watchkeeper_monitor.settings import MonitorSettings
 from watchkeeper_monitor.wiring import build
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
+from watchkeeper_shared.db.migrations import require
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.opening import open_log
 from watchkeeper_shared.observability.health import Health
@@ -42,6 +43,7 @@ def run(
     """
     clock = SystemClock()
     database = Database(open_engine(settings.database_url))
+    schema = require(database.engine)
     log = open_log(
         settings.kafka_bootstrap,
         settings.log_path,
@@ -52,6 +54,7 @@ def run(
     )
     health, metrics = Health(clock), process_registry()
     health.check("database", database.ping)
+    health.check("schema", schema)
     health.check("log", log.ping)
     monitor = build(
         log=log,

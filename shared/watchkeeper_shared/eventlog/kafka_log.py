@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from threading import Lock
 from typing import TypeVar
@@ -93,13 +93,18 @@ class KafkaLog:
             )
         return ids[topic]
 
-    def create_topics(self, partitions: Mapping[str, int]) -> None:
+    def create_topics(self, partitions: Mapping[str, int], compacted: Collection[str] = ()) -> None:
         """Create the topics that are missing, with room for our largest record."""
         known = self._ask(lambda admin: admin.topic_ids())
         missing = {topic: count for topic, count in partitions.items() if topic not in known}
         configs = {"max.message.bytes": str(MAX_RECORD_BYTES + (1 << 20))}
-        if missing:
-            self._ask(lambda admin: admin.create(missing, configs))
+        kept = {topic: count for topic, count in missing.items() if topic in compacted}
+        rest = {topic: count for topic, count in missing.items() if topic not in compacted}
+        if kept:
+            compact = configs | {"cleanup.policy": "compact"}
+            self._ask(lambda admin: admin.create(kept, compact))
+        if rest:
+            self._ask(lambda admin: admin.create(rest, configs))
 
     def delete_topic(self, topic: str) -> None:
         """Remove a topic with its records."""

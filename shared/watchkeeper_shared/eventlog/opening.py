@@ -66,4 +66,4 @@ def create_topics(log: EventLog, partitions: int) -> None:
     """
     wanted = {topic.name: partitions for topic in TOPICS}
     wanted |= {topic.dead_letters: 1 for topic in TOPICS}
-    log.create_topics(wanted)
+    log.create_topics(wanted, [topic.name for topic in TOPICS if topic.compacted])

@@ -9,7 +9,7 @@ reader delivers nothing from a partition until its caller says where to start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -179,8 +179,11 @@ class EventLog(Protocol):
         """Join `group` and read `topics`."""
         ...
 
-    def create_topics(self, partitions: Mapping[str, int]) -> None:
-        """Create the topics that are missing, with so many partitions each. Idempotent."""
+    def create_topics(self, partitions: Mapping[str, int], compacted: Collection[str] = ()) -> None:
+        """Create the topics that are missing, with so many partitions each. Idempotent.
+
+        Of those in `compacted` the newest record of each key is kept for good.
+        """
         ...
 
     def ping(self) -> None:

@@ -22,7 +22,7 @@ from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys, Role, mint
 from watchkeeper_shared.db.registry import Registry
-from watchkeeper_shared.db.tables import api_keys, metadata, objects
+from watchkeeper_shared.db.tables import api_keys, objects
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.port import EventLog, Record
@@ -107,14 +107,11 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    database = Database(open_engine(f"sqlite:///{tmp_path}/watch.db"))
-    metadata.create_all(database.engine)
+def world(tmp_path: Path, sqlite_url: str) -> Iterator[World]:
+    database = Database(open_engine(sqlite_url))
     log = EmbeddedLog(tmp_path / "log.db", NoonClock())
     log.create_topics({PREDICTIONS.name: 2, LABELS.name: 1})
-    settings = IngestSettings(
-        database_url=f"sqlite:///{tmp_path}/watch.db", log_path=tmp_path / "log.db"
-    )
+    settings = IngestSettings(database_url=sqlite_url, log_path=tmp_path / "log.db")
     made = World(settings, database, log, CollectorRegistry())
     made.add_system()
     yield made

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import sqlalchemy as sa
 from alembic import command
@@ -11,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from watchkeeper_shared.db.unit_of_work import translated
-from watchkeeper_shared.errors import ConfigError
+from watchkeeper_shared.errors import ConfigError, StoreUnavailable
 
 # Any constant of our own: PostgreSQL's advisory locks are numbers.
 _UPGRADE_LOCK = 0x57_4B_55_50
@@ -60,6 +63,29 @@ def check(engine: sa.Engine) -> None:
             f"the database has schema {stored or 'none'} and this release needs {wanted}; "
             "run `watchkeeper db upgrade`"
         )
+
+
+def require(engine: sa.Engine) -> Callable[[], None]:
+    """Refuse to start on another schema; return the same question for the readiness probe.
+
+    A database that is away is no reason to refuse: the probe says so, and asks until it is
+    answered.
+
+    Raises
+    ------
+    ConfigError
+        As `check`.
+    """
+    agreed = Event()
+
+    def ask() -> None:
+        if not agreed.is_set():
+            check(engine)
+            agreed.set()
+
+    with suppress(StoreUnavailable):
+        ask()
+    return ask
 
 
 def _config() -> Config:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -70,8 +70,13 @@ class EmbeddedLog:
         self._bell.ring()
         return reader
 
-    def create_topics(self, partitions: Mapping[str, int]) -> None:
-        """Create the topics that are missing; leave the others as they are."""
+    def create_topics(self, partitions: Mapping[str, int], compacted: Collection[str] = ()) -> None:
+        """Create the topics that are missing; leave the others as they are.
+
+        Nothing is compacted here: of a topic in `compacted` everything stays, if nobody calls
+        `retain` for it.
+        """
+        del compacted
         with self._transaction("create topics in") as connection:
             for topic, count in partitions.items():
                 made = connection.execute(
