@@ -29,6 +29,7 @@ from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.eventlog.port import EventLog, LogWriter
 from watchkeeper_shared.observability import callers, pages, problems
 from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
 _REFRESH_SECONDS = 0.5
 
@@ -71,7 +72,7 @@ def opened(parts: Parts) -> Iterator[APIRouter]:
     Leave the block after the server has finished its requests: what they wait for is still
     sent. On leaving, everything that was handed over is sent or has failed its callers.
     """
-    writer = parts.log.writer()
+    writer = parts.log.writer([PREDICTIONS.name, LABELS.name])
     stop = threading.Event()
     freshness = Freshness(parts.registry, parts.clock, MEMORY)
     freshness.refresh()

@@ -27,6 +27,16 @@ Outcome: TypeAlias = Callable[[Position | WatchkeeperError], None]
 class Producer(Protocol):
     """Appends; dropped for good when a deadline passes."""
 
+    def prime(self, topic: str) -> None:
+        """Learn where a topic is; may block.
+
+        Raises
+        ------
+        LogUnavailable
+            It could not be learnt.
+        """
+        ...
+
     def send(self, message: Message, told: Outcome) -> None:
         """Hand one message to the client; may block on metadata.
 

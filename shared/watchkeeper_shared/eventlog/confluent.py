@@ -98,6 +98,11 @@ class Producer:
                 # A fatal error, told once more at each poll; every message fails by itself.
                 self._ended.wait(_POLL_SECONDS)
 
+    def prime(self, topic: str) -> None:
+        """Let the client look for a topic."""
+        with translated(self._bootstrap, f"say where {topic} is"):
+            self._client.list_topics(topic, timeout=REQUEST_SECONDS)
+
     def send(self, message: Message, told: Outcome) -> None:
         """Hand one message to the client; a full client fails the message, it never waits."""
         heard = partial(self._settle, message.topic, len(message.value), told)

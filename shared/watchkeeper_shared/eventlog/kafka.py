@@ -66,6 +66,11 @@ class Producer:
         self._bootstrap = access.bootstrap
         self._client = built(kafka.KafkaProducer, access, **PRODUCER)
 
+    def prime(self, topic: str) -> None:
+        """Let the client look for a topic."""
+        with translated(self._bootstrap, f"say where {topic} is"):
+            self._client.partitions_for(topic)
+
     def send(self, message: Message, told: Outcome) -> None:
         """Hand one message to the client; may block on metadata, so call it on a thread."""
         with translated(self._bootstrap, f"append to {message.topic}"):

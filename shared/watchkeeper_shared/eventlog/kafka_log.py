@@ -66,13 +66,14 @@ class KafkaLog:
         self._admin: Admin | None = None
         self._opened: list[KafkaWriter | KafkaReader] = []
 
-    def writer(self) -> KafkaWriter:
-        """Open a writer; it connects with its first message."""
+    def writer(self, topics: Sequence[str] = ()) -> KafkaWriter:
+        """Open a writer; it connects with its first message, or at once to look for `topics`."""
         writer = KafkaWriter(
             lambda: self._clients.producer(self._access),
             self._clock,
             patience=self._patience,
             budget=self._budget,
+            topics=topics,
         )
         self._remember(writer)
         return writer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from queue import SimpleQueue
@@ -34,6 +35,8 @@ class KafkaWriter:
         For deadlines.
     patience, budget
         How long a message may take, and how many bytes may be under way.
+    topics
+        What a client is made to look for before the first message.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class KafkaWriter:
         *,
         patience: timedelta,
         budget: int,
+        topics: Sequence[str] = (),
     ) -> None:
+        self._topics = tuple(topics)
         self._build = build
         self._queue: SimpleQueue[tuple[Message, Promise] | None] = SimpleQueue()
         self._lock = Lock()
@@ -74,6 +79,7 @@ class KafkaWriter:
             producer.close(FAREWELL_SECONDS)
 
     def _run(self) -> None:
+        self._prime()
         while (entry := self._queue.get()) is not None:
             message, promise = entry
             if promise.settled:
@@ -82,6 +88,12 @@ class KafkaWriter:
                 self._send(message, promise)
             except LogUnavailable as error:
                 self._promises.fail(promise, error)
+
+    def _prime(self) -> None:
+        # If it cannot be learnt now, the first message asks again, and fails in its own time.
+        with suppress(LogUnavailable):
+            for topic in self._topics:
+                self._current().prime(topic)
 
     def _send(self, message: Message, promise: Promise) -> None:
         producer = self._current()

@@ -171,8 +171,11 @@ class LogReader(Protocol):
 class EventLog(Protocol):
     """A log: where writers and readers come from."""
 
-    def writer(self) -> LogWriter:
-        """Open a writer."""
+    def writer(self, topics: Sequence[str] = ()) -> LogWriter:
+        """Open a writer; what must be known to write `topics` is asked for at once.
+
+        It is asked in the background, so that the first message need not wait for it.
+        """
         ...
 
     def reader(self, group: str, topics: Sequence[str]) -> LogReader:

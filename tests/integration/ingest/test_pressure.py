@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -29,7 +29,7 @@ class HeldLog:
         self.arrived = threading.Event()
         self.held: list[Future[Position]] = []
 
-    def writer(self) -> LogWriter:
+    def writer(self, topics: Sequence[str] = ()) -> LogWriter:
         return self
 
     def append(self, message: Message) -> Future[Position]:

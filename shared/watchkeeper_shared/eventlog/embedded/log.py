@@ -54,8 +54,9 @@ class EmbeddedLog:
         self._opened: list[EmbeddedWriter | EmbeddedReader] = []
         prepare(path)
 
-    def writer(self) -> EmbeddedWriter:
-        """Open a writer."""
+    def writer(self, topics: Sequence[str] = ()) -> EmbeddedWriter:
+        """Open a writer; there is nothing to ask for."""
+        del topics
         writer = EmbeddedWriter(
             self._path, self._clock, self._bell, patience=self._patience, budget=self._budget
         )
