@@ -21,6 +21,7 @@ WORST_FIRST = (
     State.INSUFFICIENT,
     State.OK,
 )
+_ALWAYS_SHOWN = (Family.DRIFT, Family.DATA_QUALITY, Family.PERFORMANCE, Family.FAIRNESS)
 NO_LIMIT = "no_limit"
 """Measured, and no rule looks at it: nobody said what would be bad, so it is not `ok`."""
 
@@ -73,11 +74,12 @@ def fleet(
     for one in found:
         by_system[one.system].append(one)
     open_alerts, open_tickets = _per_system(alerts), _per_system(tickets)
+    families = _shown_families(found)
     rows = [
         FleetRow(
             name,
             system,
-            tuple(_status(family, by_system[name]) for family in Family),
+            tuple(_status(family, by_system[name]) for family in families),
             max((one.window_end for one in by_system[name]), default=None),
             open_alerts[name],
             open_tickets[name],
@@ -85,6 +87,12 @@ def fleet(
         for name, system in systems.items()
     ]
     return sorted(rows, key=lambda row: (-row.open_alerts, -row.open_tickets, row.name))
+
+
+def _shown_families(found: Iterable[Measurement]) -> list[Family]:
+    """Return the families that everybody asks about, and those that any rule looks at."""
+    judged = {family_of(one.metric) for one in found if one.rule}
+    return [family for family in Family if family in _ALWAYS_SHOWN or family in judged]
 
 
 def tables(found: Iterable[Measurement]) -> list[FamilyTable]:
