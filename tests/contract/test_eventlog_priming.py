@@ -39,7 +39,7 @@ class Client:
 @pytest.mark.parametrize(
     ("is_away", "asked"), [(False, ["prime a", "prime b"]), (True, ["prime a"])]
 )
-def test_topics_are_looked_for_before_the_first_message(is_away: bool, asked: list[str]) -> None:
+def test_topics_are_looked_for_before_the_first_message(*, is_away: bool, asked: list[str]) -> None:
     client = Client(is_away=is_away)
     writer = KafkaWriter(
         lambda: client,
