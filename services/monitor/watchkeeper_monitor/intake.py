@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.singles import Single, rows_in
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.errors import MalformedRecord, RetryableError, StoreUnavailable
 from watchkeeper_shared.eventlog.port import Record
@@ -20,7 +21,7 @@ from watchkeeper_shared.events.validation import check_labels, check_predictions
 from watchkeeper_shared.topics import LABELS
 
 
-def read(record: Record, registry: Registry) -> Reading | DeadLetter:
+def read(record: Record, registry: Registry) -> Reading | Single | DeadLetter:
     """Return what a record holds; what cannot be read as a whole is a dead letter.
 
     Raises
@@ -32,7 +33,13 @@ def read(record: Record, registry: Registry) -> Reading | DeadLetter:
     """
     kind = Kind.LABELS if record.at.topic == LABELS.name else Kind.PREDICTIONS
     try:
-        decoded = decode_items(record.value, parse(record.headers).content_type, kind)
+        content_type = parse(record.headers).content_type
+        rows = rows_in(record, content_type, kind) if record.key else None
+        if rows is not None:
+            system = (record.key or "").partition("|")[0]
+            _refuse_unknown(system, registry)
+            return Single(record, system, kind, rows)
+        decoded = decode_items(record.value, content_type, kind)
         system = _system_of(record, decoded)
         _refuse_unknown(system, registry)
     except MalformedRecord as error:
@@ -48,6 +55,7 @@ def check(pending: Pending, registry: Registry, now: datetime) -> Counter[str]:
     those of one schema, so that what one sender sends cannot change how another's is read.
     """
     refused: Counter[str] = Counter()
+    pending.unpool()
     for (system, kind, _), batches in sorted(pending.unchecked.items(), key=_place):
         whole = pa.concat_batches(batches)
         spec = registry.system(system)

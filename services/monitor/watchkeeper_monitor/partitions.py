@@ -16,6 +16,7 @@ from datetime import timedelta
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
 from watchkeeper_monitor.repeats import Repeated, fingerprint, repeated
+from watchkeeper_monitor.singles import Single
 from watchkeeper_monitor.store import counting, repeats
 from watchkeeper_shared.db.claims import Claims
 from watchkeeper_shared.db.positions import Claim
@@ -33,7 +34,7 @@ CONSUMER = "monitor"
 _MOST_CAREFUL = 20_000
 """A reader that died had at most about this many records in hand."""
 
-Read = Callable[[Record], Reading | DeadLetter]
+Read = Callable[[Record], Reading | Single | DeadLetter]
 
 
 class Partitions:
@@ -186,7 +187,7 @@ class Partitions:
 
     def _read(
         self, record: Record, pending: Pending, read: Read
-    ) -> Reading | DeadLetter | Repeated:
+    ) -> Reading | Single | DeadLetter | Repeated:
         """Read a record unless its whole batch was read before."""
         mark = fingerprint(record)
         if mark is None:
@@ -270,7 +271,7 @@ def _crashed(record: Record, claim: Claim) -> DeadLetter | None:
     )
 
 
-def _refused(content: Reading | DeadLetter | Repeated) -> Mapping[str, int]:
-    if isinstance(content, Repeated):
+def _refused(content: Reading | Single | DeadLetter | Repeated) -> Mapping[str, int]:
+    if isinstance(content, Repeated | Single):
         return {}
     return {content.code: 1} if isinstance(content, DeadLetter) else content.refused

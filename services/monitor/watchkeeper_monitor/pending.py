@@ -9,8 +9,12 @@ from datetime import datetime
 import pyarrow as pa
 
 from watchkeeper_monitor.repeats import Repeated, Repeats
+from watchkeeper_monitor.singles import TOGETHER, Pool, Single
 from watchkeeper_shared.db.positions import Claim
+from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.eventlog.port import Record
+from watchkeeper_shared.events.codec import decode_items
+from watchkeeper_shared.events.headers import parse
 from watchkeeper_shared.events.rows import Kind
 
 _REFUSED = "rejected_"
@@ -51,6 +55,8 @@ class Pending:
         Records before this offset are processed alone, because owners died among them.
     repeats
         Which batches of the partition were read before; None until the first record.
+    pools
+        Rows of small records, by system and kind; few at a time.
     unchecked, batches
         Rows as they were read, by system, kind and schema; and rows that hold.
     """
@@ -59,6 +65,9 @@ class Pending:
     next_offset: int
     careful_until: int = 0
     repeats: Repeats | None = None
+    pools: defaultdict[tuple[str, Kind], list[Pool]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     unchecked: defaultdict[tuple[str, Kind, pa.Schema], list[pa.RecordBatch]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -81,7 +90,7 @@ class Pending:
         """Whether no row was refused."""
         return not any(name.startswith(_REFUSED) for _, name in self.tallies)
 
-    def take(self, record: Record, content: Reading | DeadLetter | Repeated) -> None:
+    def take(self, record: Record, content: Reading | Single | DeadLetter | Repeated) -> None:
         """Add what one record held."""
         self.next_offset = record.offset + 1
         self.size += len(record.value)
@@ -93,11 +102,54 @@ class Pending:
             self.tallies[content.system, "duplicate_batches"] += 1
             self.tallies[content.system, "duplicates"] += content.rows
             return
-        if content.batch.num_rows:
-            key = content.system, content.kind, content.batch.schema
-            self.unchecked[key].append(content.batch)
-            self.rows += content.batch.num_rows
+        if isinstance(content, Single):
+            self.rows += len(content.rows)
+            self._pool(content)
+            return
+        self.rows += content.batch.num_rows
+        self._add(content.system, content.kind, content.batch)
         self.refuse(content.system, content.refused)
+
+    def _add(self, system: str, kind: Kind, batch: pa.RecordBatch) -> None:
+        if batch.num_rows:
+            self.unchecked[system, kind, batch.schema].append(batch)
+
+    def _pool(self, single: Single) -> None:
+        pools = self.pools[single.system, single.kind]
+        pool = next((one for one in pools if one.take(single)), None)
+        if pool is None:
+            pool = Pool()
+            pool.take(single)
+            pools.append(pool)
+        if len(pool.rows) >= TOGETHER:
+            pools.remove(pool)
+            self._spread(pool)
+
+    def _spread(self, pool: Pool) -> None:
+        batch = pool.batch()
+        if batch is not None:
+            self._add(pool.singles[0].system, pool.singles[0].kind, batch)
+            return
+        for single in pool.singles:
+            self._reread(single)
+
+    def _reread(self, single: Single) -> None:
+        """Take a record by itself: one of those it was put together with does not hold."""
+        content_type = parse(single.record.headers).content_type
+        try:
+            decoded = decode_items(single.record.value, content_type, single.kind)
+        except MalformedRecord as error:
+            self.dead.append(DeadLetter(single.record, error.code, error.detail))
+            return
+        self._add(single.system, single.kind, decoded.batch)
+        self.refuse(single.system, Counter(reject.code.value for reject in decoded.rejects))
+
+    def unpool(self) -> None:
+        """Make columns of what is still rows."""
+        for pools in self.pools.values():
+            for pool in pools:
+                self._spread(pool)
+        self.pools.clear()
 
     def refuse(self, system: str, codes: Counter[str]) -> None:
         """Count rows that were refused."""

@@ -21,6 +21,7 @@ from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import Partitions
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
 from watchkeeper_monitor.settings import Pace
+from watchkeeper_monitor.singles import Single
 from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
@@ -158,7 +159,7 @@ class Worker:
             partitions.notice_renewed()
             self._looked_at = self._clock.monotonic()
 
-    def _read(self, record: Record) -> Reading | DeadLetter:
+    def _read(self, record: Record) -> Reading | Single | DeadLetter:
         return intake.read(record, self._registry)
 
     def _is_full(self, partitions: Partitions) -> bool:
