@@ -35,6 +35,21 @@ def test_a_lease_that_was_not_renewed_goes_to_another(
     assert not take(database, "a", clock)
 
 
+def test_leases_that_ended_long_ago_are_forgotten_and_others_kept(
+    database: Database, clock: ManualClock
+) -> None:
+    take(database, "a", clock)
+    with database.transaction() as c:
+        leases.take(c, "held", "b", clock.now() + timedelta(days=40), timedelta(seconds=10))
+    clock.advance(timedelta(days=40))
+
+    with database.transaction() as c:
+        gone = leases.forget_expired(c, clock.now() - timedelta(days=30))
+        kept = leases.take(c, "held", "c", clock.now(), timedelta(seconds=10))
+
+    assert (gone, kept) == (1, False)
+
+
 def test_a_lease_given_back_is_free_at_once(database: Database, clock: ManualClock) -> None:
     assert take(database, "a", clock)
     with database.transaction() as c:

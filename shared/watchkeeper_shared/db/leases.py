@@ -25,6 +25,11 @@ def take(c: sa.Connection, name: str, holder: str, now: datetime, ttl: timedelta
     return c.execute(taken.returning(leases.c.name)).one_or_none() is not None
 
 
+def forget_expired(c: sa.Connection, before: datetime) -> int:
+    """Drop leases that ended before an instant: their systems or services are gone."""
+    return c.execute(sa.delete(leases).where(leases.c.expires_at < before)).rowcount
+
+
 def release(c: sa.Connection, name: str, holder: str) -> None:
     """Give a lease back, so that the next one need not wait. Idempotent."""
     c.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))

@@ -155,6 +155,7 @@ class Relay:
         self._tidied_at = now
         with self._database.transaction() as c:
             gone = outbox.forget_sent(c, self._owner, now - _KEEP)
+            leases.forget_expired(c, now - _KEEP)
         logger.info("outbox_tidied", extra={"owner": self._owner, "messages": gone})
 
     def _holds_lease(self) -> bool:
