@@ -57,7 +57,8 @@ def rows_of(segment: str, grid: Grid, groups: npt.NDArray[np.integer[Any]]) -> B
     """Return which rows belong to a slice.
 
     An attribute that the grid does not have, and a group that its reference did not hold, is
-    in no row.
+    in no row; nor is a segment that cannot be read, for which one system's policy must not
+    stop the worker that counts all others.
 
     Parameters
     ----------
@@ -66,7 +67,11 @@ def rows_of(segment: str, grid: Grid, groups: npt.NDArray[np.integer[Any]]) -> B
     """
     found = np.ones(groups.shape[1], dtype=bool)
     attributes = {column.name: row for row, column in enumerate(grid.attributes)}
-    for name, group in parse(segment):
+    try:
+        pairs = parse(segment)
+    except InvalidObject:  # `apply` refuses it; one applied before it did is told by the judge
+        return np.zeros_like(found)
+    for name, group in pairs:
         row = attributes.get(name)
         if row is None or group not in grid.attributes[row].values:
             return np.zeros_like(found)

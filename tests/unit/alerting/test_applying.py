@@ -140,6 +140,24 @@ def test_a_policy_may_only_name_what_exists() -> None:
     ]
 
 
+def test_a_segment_names_declared_groups_in_a_way_that_can_be_read() -> None:
+    def of(segments: str) -> list[str]:
+        return mistakes_of(GOOD.replace('columns: ["*"]', f"segments: {segments}"))
+
+    assert of('[SEX=2, ""]') == []
+    assert of("[SXE=2]") == [
+        "a.yaml:17: rule drift: system employment-ma declares no group 'SXE'; did you mean SEX?"
+    ]
+    unreadable = "a.yaml:17: rule drift: a segment is attribute=group, as in SEX=2, got"
+    assert of("[SEX2, SEX=2&3]") == [f"{unreadable} 'SEX2'", f"{unreadable} 'SEX=2&3'"]
+
+
+def test_a_group_of_a_fairness_rule_may_hold_an_ampersand() -> None:
+    assert (
+        mistakes_of(GOOD.replace("attribute: SEX,", 'attribute: SEX, segments: ["SEX=a&b"],')) == []
+    )
+
+
 def test_a_policy_may_name_what_is_already_in_force() -> None:
     parts = GOOD.split("---\n")
     system = the("AISystem", parts[0])

@@ -11,6 +11,7 @@ from watchkeeper_alerting.applying.located import Mistake
 from watchkeeper_shared.metric_names import (
     BY_CLASS,
     METRIC_NAMES,
+    Family,
     family_of,
     takes_attribute,
     takes_columns,
@@ -55,6 +56,7 @@ def _policy(document: Document, policy: OversightPolicy, world: World) -> Iterat
         at = ("spec", "rules", index)
         yield from _metric(document, rule, at)
         yield from _columns(document, rule, systems, at)
+        yield from _segments(document, rule, systems, at)
         yield from _channels(document, rule, world, at)
 
 
@@ -90,6 +92,37 @@ def _columns(
         if rule.attribute and rule.attribute not in system.groups:
             detail = f"rule {rule.id}: system {name} declares no group {rule.attribute!r}"
             yield document.mistake(detail + _hint(rule.attribute, system.groups), *at, "attribute")
+
+
+def _segments(
+    document: Document, rule: Rule, systems: Mapping[str, AISystem], at: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    for index, segment in enumerate(rule.segments):
+        where = (*at, "segments", index)
+        named = _attributes_in(segment, rule.metric)
+        if not all(named):
+            detail = f"rule {rule.id}: a segment is attribute=group, as in SEX=2, got {segment!r}"
+            yield document.mistake(detail, *where)
+            continue
+        for name, system in systems.items():
+            for attribute in named:
+                if attribute not in system.groups:
+                    detail = f"rule {rule.id}: system {name} declares no group {attribute!r}"
+                    yield document.mistake(detail + _hint(attribute, system.groups), *where)
+
+
+def _attributes_in(segment: str, metric: str) -> tuple[str, ...]:
+    """Return the attributes that a segment names; empty text where one cannot be read.
+
+    A part without `=` belongs to the group before it where groups are found by their whole
+    name, as in `TEAM=R&D`; a slice of rows lists pairs only.
+    """
+    if not segment:  # everything
+        return ()
+    pairs = [part.partition("=") for part in segment.split("&")]
+    if family_of(metric) in (Family.FAIRNESS, Family.ESTIMATED):
+        pairs = [pair for place, pair in enumerate(pairs) if place == 0 or pair[1]]
+    return tuple(name if equals else "" for name, equals, _ in pairs)
 
 
 def _known_columns(system: AISystem) -> tuple[str, ...]:

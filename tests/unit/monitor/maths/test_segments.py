@@ -148,3 +148,12 @@ def test_slices_are_what_rules_name_but_for_the_groups_of_fairness() -> None:
 def test_what_is_no_segment_is_refused(text: str) -> None:
     with pytest.raises(InvalidObject, match="attribute=group"):
         parse(text)
+
+
+def test_a_segment_that_cannot_be_read_counts_nothing_and_stops_nobody() -> None:
+    profile = profiled(rows(), ("SEX", "SEX=2"))
+
+    found = measured(profile)
+
+    assert found["volume", "", "SEX"].value == 0
+    assert (found["volume", "", "SEX=2"].value or 0) > 0
