@@ -112,12 +112,18 @@ def series(breach: BreachEvent) -> str:
 
 
 def summary(breach: BreachEvent) -> str:
-    """Return value, limit and certainty in one sentence."""
+    """Return value, limit and certainty in one sentence.
+
+    The newest numbers of a breach may lie inside its limit again, or be missing.
+    """
+    limit = f"the limit {number(breach.limit)}"
+    if breach.limit is None:
+        return f"{series(breach)} is {number(breach.value)}; {how_sure(breach)}."
+    if breach.value is None:
+        return f"{series(breach)} has no value; {limit} was passed before."
     side = "at or below" if breach.below else "at or above"
-    return (
-        f"{series(breach)} is {number(breach.value)}, {side} the limit {number(breach.limit)}; "
-        f"{how_sure(breach)}."
-    )
+    standing = f"{side} {limit}" if _is_past(breach) else f"within {limit}"
+    return f"{series(breach)} is {number(breach.value)}, {standing}; {how_sure(breach)}."
 
 
 def how_sure(breach: BreachEvent) -> str:
@@ -126,7 +132,9 @@ def how_sure(breach: BreachEvent) -> str:
     The decision itself was made by the monitor, on a significance level that is stricter
     than this interval; the words only help to read the numbers.
     """
-    rows = f"{breach.n:,} rows"
+    rows = f"{breach.n:,} row{'s' * (breach.n != 1)}"
+    if breach.metric == "volume":
+        return f"every row was counted ({rows})"
     low, high, limit = breach.low, breach.high, breach.limit
     if low is None or high is None:
         return f"no interval is known for it ({rows})"
@@ -194,6 +202,13 @@ def _verdict(breach: BreachEvent, event: Event) -> str:
     if event == "resolved":
         return "was withdrawn" if breach.withdrawn else "is back within its limit"
     return f"{number(breach.value)} ({'≤' if breach.below else '≥'} {number(breach.limit)})"
+
+
+def _is_past(breach: BreachEvent) -> bool:
+    value, limit = breach.value, breach.limit
+    if value is None or limit is None:
+        return False
+    return value <= limit if breach.below else value >= limit
 
 
 def _limit(breach: BreachEvent) -> str:

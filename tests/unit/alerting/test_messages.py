@@ -55,6 +55,7 @@ def test_the_identity_never_holds_a_value_a_time_or_an_id() -> None:
     [
         ({"high": 0.81}, "the 95 % interval, 0.7533 to 0.81, contains the limit (2,150 rows)"),
         ({"low": None, "high": None}, "no interval is known for it (2,150 rows)"),
+        ({"metric": "volume", "low": None, "high": None, "n": 1}, "every row was counted (1 row)"),
         ({"limit": None}, "the 95 % interval, 0.7533 to 0.7881, comes from 2,150 rows"),
         (
             {"below": False, "limit": 0.75},
@@ -64,6 +65,22 @@ def test_the_identity_never_holds_a_value_a_time_or_an_id() -> None:
 )
 def test_how_sure_it_is(changes: dict[str, object], words: str) -> None:
     assert messages.how_sure(a_breach(**changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "accuracy is 0.7712, at or below the limit 0.8; the whole"),
+        ({"value": 0.85, "high": 0.86}, "accuracy is 0.85, within the limit 0.8; the 95 %"),
+        ({"below": False, "limit": 0.9}, "accuracy is 0.7712, within the limit 0.9; the 95 %"),
+        ({"value": None, "n": 0}, "accuracy has no value; the limit 0.8 was passed before."),
+        ({"limit": None}, "accuracy is 0.7712; the 95 % interval"),
+    ],
+)
+def test_newer_numbers_are_only_called_past_the_limit_when_they_are(
+    changes: dict[str, object], words: str
+) -> None:
+    assert messages.summary(a_breach(**changes)).startswith(words)
 
 
 def test_a_resolved_notice_says_whether_it_recovered_or_was_withdrawn() -> None:
