@@ -77,13 +77,15 @@ def ticket_view(c: sa.Connection, ticket: str) -> TicketView:
 def alert_json(stored: StoredAlert) -> dict[str, Any]:
     """Return an alert as the API shows it."""
     values = dataclasses.asdict(stored)
-    return {**values, "breach": values.pop("content"), "breach_id": stored.breach}
+    values["breach"] = values.pop("content")
+    return {**values, "breach_id": stored.breach}
 
 
 def ticket_json(stored: StoredTicket) -> dict[str, Any]:
     """Return a ticket as the API shows it in lists."""
     values = dataclasses.asdict(stored)
-    return {**values, "breach_id": values.pop("breach")}
+    values["breach_id"] = values.pop("breach")
+    return values
 
 
 def delivery_json(stored: StoredDelivery) -> dict[str, Any]:
