@@ -23,8 +23,8 @@ from watchkeeper_monitor.judge import Judge
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import CONSUMER, Partitions
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
-from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_monitor.store.shelf import Shelf
+from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_monitor.worker import Worker
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.claims import Claimant, Claims
@@ -176,6 +176,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     registry = Registry(database, clock, max_age=timedelta(0))
     baselines = Baselines(registry)
     shelf = Shelf(pace.index_memory)
+
     watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
     stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters.show_stopped)
 
