@@ -52,7 +52,8 @@ def _polynomials(data: Any, starts: Any, lengths: Any) -> Priorities:
         return sums
     powers = np.array(_powers(int(lengths.max())), dtype=np.uint64)
     if len(powers) == lengths.min():  # as UUIDs are: no need to say where each byte stands
-        return np.asarray((data.reshape(len(lengths), -1).astype(np.uint64) + np.uint64(1)) @ powers)
+        grid = data.reshape(len(lengths), -1).astype(np.uint64) + np.uint64(1)
+        return np.asarray(grid @ powers)
     place = np.arange(data.size) - np.repeat(starts, lengths)
     terms = (data.astype(np.uint64) + np.uint64(1)) * powers[place]
     sums[filled] = np.add.reduceat(terms, starts[filled])

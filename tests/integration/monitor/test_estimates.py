@@ -44,7 +44,7 @@ def rows(day: int, *, unsure: bool = False) -> pa.RecordBatch:
 
 def truth(batch: pa.RecordBatch, day: int) -> npt.NDArray[np.int64]:
     chance = np.random.default_rng(day + 900).uniform(size=batch.num_rows)
-    return (chance < batch.column("score").to_numpy()).astype(np.int64)
+    return np.asarray(chance < batch.column("score").to_numpy(), dtype=np.int64)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_what_a_part_does_not_have_is_filled() -> None:
 
 def entries(ids: list[int], pane: list[object]) -> Entries:
     n = len(ids)
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "pane": np.zeros(n, np.int32),
         "prediction": np.arange(n, dtype=np.int16),
         "score": np.zeros(n),
@@ -88,7 +88,7 @@ def test_parts_of_several_panes_keep_them_and_the_earlier_one_of_an_id_comes_fir
 
 def said(rows: list[tuple[int, str, int, int]]) -> Labels:
     texts = tuple(sorted({text for _, text, _, _ in rows}))
-    columns = {
+    columns: dict[str, np.ndarray] = {
         "label": np.array([texts.index(text) for _, text, _, _ in rows], np.int32),
         "time": np.array([time for _, _, time, _ in rows], np.int64),
         "received": np.array([received for *_, received in rows], np.int64),
