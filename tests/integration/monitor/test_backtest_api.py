@@ -88,7 +88,7 @@ def test_a_policy_is_replayed_and_answered(world: Any, child: ChildBacktester) -
 
 
 def test_what_cannot_be_replayed_is_refused_before_anything_starts(world: Any) -> None:
-    def never(asked: Asked) -> bytes:  # noqa: ARG001 - as the port names it
+    def never(asked: Asked) -> bytes:
         raise AssertionError
 
     with served(an_app(world, never)) as at, client(world, Role.ADMIN, never, at.url) as http:
