@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.migrations import upgrade
@@ -30,6 +31,12 @@ _ENVIRONMENT: Mapping[str, str] = dict(os.environ)  # noqa: TID251 - the edge of
 _SERVERS = pytest.StashKey[dict[str, str]]()
 
 TakeAway = Callable[[], None]
+
+# No test is timed, generated examples least of all: a busy machine is no failure.
+settings.register_profile(
+    "watchkeeper", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("watchkeeper")
 
 
 def pytest_configure(config: pytest.Config) -> None:
