@@ -61,11 +61,19 @@ class House:
 
 
 @contextmanager
-def house(kafka: str | None) -> Iterator[House]:
-    """Yield a monitor on SQLite that knows the system, reading Kafka or an embedded log."""
+def house(kafka: str | None, store: str | None = None) -> Iterator[House]:
+    """Yield a monitor that knows the system.
+
+    Parameters
+    ----------
+    kafka
+        Brokers to read from; left out: an embedded log.
+    store
+        URL of an empty database; left out: SQLite.
+    """
     with tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as name:
         folder = Path(name)
-        engine = open_engine(f"sqlite:///{folder}/state.db")
+        engine = open_engine(store or f"sqlite:///{folder}/state.db")
         migrations.upgrade(engine)
         database = Database(engine)
         _declare(database)

@@ -13,9 +13,10 @@ from benchmarks.stream import batch
 from watchkeeper_shared.eventlog.port import EventLog, Message
 from watchkeeper_shared.events import codec
 from watchkeeper_shared.testing.servers.kafka_server import kafka_server
+from watchkeeper_shared.testing.servers.postgres_server import fresh_database, postgres_server
 from watchkeeper_shared.topics import PREDICTIONS
 
-BATCH_ROWS, BATCHES, SINGLES = 1_000, 200, 20_000
+BATCH_ROWS, BATCHES, SINGLES = 1_000, 600, 20_000
 
 
 def _polled_and_decoded(log: EventLog, records: int) -> float:
@@ -45,10 +46,14 @@ def _measured(name: str, one: House, messages: list[Message], rows: int) -> Iter
     yield Figure(f"monitor_vs_decode_{name}", floor / taken, "x", "share of the floor's rows/s")
 
 
+def _arrow() -> list[Message]:
+    return [arrow(batch(BATCH_ROWS, seed), f"a{seed}") for seed in range(BATCHES)]
+
+
 def _all_on(kafka: str | None, log: str) -> Iterator[Figure]:
     feeds: dict[str, tuple[Callable[[], list[Message]], int]] = {
         "arrow": (
-            lambda: [arrow(batch(BATCH_ROWS, seed), f"a{seed}") for seed in range(BATCHES)],
+            _arrow,
             BATCH_ROWS * BATCHES,
         ),
         "json": (lambda: singles(batch(SINGLES, 7), "s"), SINGLES),
@@ -59,8 +64,14 @@ def _all_on(kafka: str | None, log: str) -> Iterator[Figure]:
 
 
 def figures() -> Iterator[Figure]:
-    """Yield the figures of the embedded log, then those of a real Kafka of our own."""
+    """Yield the figures of the embedded log, of PostgreSQL, and of a real Kafka of our own."""
     yield from _all_on(None, "embedded")
+    with (
+        postgres_server(os.environ) as server,  # noqa: TID251 - the edge of a command
+        fresh_database(server) as url,
+        house(None, url) as one,
+    ):
+        yield from _measured("postgres_arrow", one, _arrow(), BATCH_ROWS * BATCHES)
     for encoding in ("arrow", "json"):
         with kafka_server(os.environ) as bootstrap:  # noqa: TID251 - the edge of a command
             yield from _one_on_kafka(bootstrap, encoding)
@@ -70,7 +81,6 @@ def _one_on_kafka(bootstrap: str, encoding: str) -> Iterator[Figure]:
     """Measure one encoding on a broker that holds nothing else."""
     with house(bootstrap) as one:
         if encoding == "arrow":
-            messages = [arrow(batch(BATCH_ROWS, seed), f"a{seed}") for seed in range(BATCHES)]
-            yield from _measured("kafka_arrow", one, messages, BATCH_ROWS * BATCHES)
+            yield from _measured("kafka_arrow", one, _arrow(), BATCH_ROWS * BATCHES)
         else:
             yield from _measured("kafka_json", one, singles(batch(SINGLES, 7), "s"), SINGLES)

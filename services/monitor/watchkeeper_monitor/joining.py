@@ -215,10 +215,11 @@ class Joiner:
             stays = np.delete(np.arange(len(found.labels.hashes)), at[~newer])
             before, found = before.take(np.flatnonzero(newer)), found.take(stays)
             corrected = found.labels.hashes.searchsorted(before.hashes)
-        self._count(found, before, corrected)
         columns = found.labels.columns | {"echoed": found.entries.content.columns["echoed"]}
         applied = Labels(found.labels.hashes, columns, found.labels.texts)
+        # The block first: who writes takes its number before it touches panes, as a flush does.
         labels.add(self._c, self._shelf, self._system, State.APPLIED, applied)
+        self._count(found, before, corrected)
 
     def _count(self, found: Found, before: Labels | None, corrected: Ints) -> None:
         places = found.entries.content.columns["pane"]

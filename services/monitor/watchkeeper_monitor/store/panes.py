@@ -175,7 +175,8 @@ def dirty(c: sa.Connection, system: str, limit: int) -> list[DirtyPane]:
 
 def judged(c: sa.Connection, system: str, seen: Iterable[DirtyPane]) -> None:
     """Note what the judge saw; a flush in between leaves the pane dirty."""
-    for one in seen:
+    # In the order in which flushes touch panes, so that the two never deadlock.
+    for one in sorted(seen, key=lambda one: (one.version, one.pane)):
         c.execute(
             sa.update(panes)
             .where(
