@@ -117,6 +117,8 @@ def summary(breach: BreachEvent) -> str:
     The newest numbers of a breach may lie inside its limit again, or be missing.
     """
     limit = f"the limit {number(breach.limit)}"
+    if breach.scale > 1:  # the numbers of the window are not those that were judged
+        return f"{_sentence(breach.reason)} This window alone: {number(breach.value)}."
     if breach.limit is None:
         return f"{series(breach)} is {number(breach.value)}; {how_sure(breach)}."
     if breach.value is None:
@@ -133,6 +135,8 @@ def how_sure(breach: BreachEvent) -> str:
     than this interval; the words only help to read the numbers.
     """
     rows = f"{breach.n:,} row{'s' * (breach.n != 1)}"
+    if breach.scale > 1:
+        return f"seen over the last {breach.scale} windows together; this one alone has {rows}"
     if breach.metric == "volume":
         return f"every row was counted ({rows})"
     low, high, limit = breach.low, breach.high, breach.limit
@@ -151,7 +155,7 @@ def facts(breach: BreachEvent) -> dict[str, str]:
     told = {
         "System": f"{breach.system}, version {breach.version}",
         "Measured": series(breach),
-        "Value": number(breach.value),
+        "Value": number(breach.value) + (" in this window alone" if breach.scale > 1 else ""),
         "Limit": _limit(breach),
         "How sure": how_sure(breach),
         "Reference": _reference(breach),
@@ -201,7 +205,14 @@ def _verdict(breach: BreachEvent, event: Event) -> str:
         return "is no longer looked at by a rule"
     if event == "resolved":
         return "was withdrawn" if breach.withdrawn else "is back within its limit"
-    return f"{number(breach.value)} ({'≤' if breach.below else '≥'} {number(breach.limit)})"
+    limit = f"{'≤' if breach.below else '≥'} {number(breach.limit)}"
+    if breach.scale > 1:
+        return f"over {breach.scale} windows ({limit})"
+    return f"{number(breach.value)} ({limit})"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _is_past(breach: BreachEvent) -> bool:

@@ -211,6 +211,7 @@ class Teller:
             evidence=evidence,
             withdrawn=turn.kind is TurnKind.WITHDRAWN,
             retired=turn.kind is TurnKind.RETIRED,
+            scale=one.scale,
         )
 
 

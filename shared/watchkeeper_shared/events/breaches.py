@@ -32,6 +32,9 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
         Identity of the series: system, rule, metric, column, segment. Never a value.
     value, low, high, n
         The measurement that caused the turn, its interval and the rows behind it.
+    scale
+        How many windows it took to see the breach. Above 1, `value`, `low`, `high` and `n` are
+        those of the last window alone, and `reason` tells the numbers of all of them.
     warn, limit, below
         The rule's limits, and whether small values are the bad ones.
     reason
@@ -77,3 +80,4 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str | None = None
     withdrawn: bool = False
     retired: bool = False
+    scale: int = 1

@@ -129,7 +129,7 @@ def test_late_labels_reach_the_pools_over_their_day(referenced: Any) -> None:
     labels(referenced, some, wrong=True)
     referenced.settle()
     raised = rows_of(referenced, "accuracy")
-    told = [kind for kind, _ in referenced.told()]
+    told = [(kind, event.scale) for kind, event in referenced.told()]
     referenced.clock.advance(timedelta(hours=1))
     labels(referenced, some, wrong=False)
     referenced.settle()
@@ -139,7 +139,7 @@ def test_late_labels_reach_the_pools_over_their_day(referenced: Any) -> None:
     # says so, although nothing of its own changed.
     assert [row.state for row in raised[:4]] == ["insufficient"] * 3 + ["breach"]
     assert (raised[3].scale, raised[3].status, raised[3].n) == (4, "amended", 0)
-    assert told == ["opened"]
+    assert told == [("opened", 4)]
     corrected = [row.state for row in rows_of(referenced, "accuracy")]
     assert corrected == ["insufficient"] * 3 + ["no_data"] * 5
     assert [event.withdrawn for _, event in referenced.told()] == [True]

@@ -83,6 +83,16 @@ def test_newer_numbers_are_only_called_past_the_limit_when_they_are(
     assert messages.summary(a_breach(**changes)).startswith(words)
 
 
+def test_a_breach_seen_over_many_windows_is_not_told_with_the_value_of_the_last() -> None:
+    reason = "over the last 4 windows: accuracy 0.76 at or below 0.8; n=9,000"
+    told = messages.notice(a_breach(scale=4, value=0.85, reason=reason), SUBJECT, "firing")
+
+    assert told.title == "[critical] employment-ma: accuracy over 4 windows (≤ 0.8) (labour-models)"
+    assert told.summary == f"O{reason[1:]}. This window alone: 0.85."
+    assert told.facts["Value"] == "0.85 in this window alone"
+    assert told.facts["How sure"].startswith("seen over the last 4 windows together")
+
+
 def test_a_resolved_notice_says_whether_it_recovered_or_was_withdrawn() -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
