@@ -166,3 +166,57 @@ def takes_columns(metric: str) -> bool:
     if metric in BY_CLASS or metric == "attribution_share":
         return True
     return family_of(metric) in BY_FEATURE and not metric.startswith("group_mix_")
+
+
+_WITHIN_ONE = frozenset(
+    [
+        "js_distance",
+        "hellinger",
+        "tvd",
+        "ks",
+        "group_mix_js_distance",
+        "group_mix_tvd",
+        "label_coverage",
+        "accuracy",
+        "balanced_accuracy",
+        "precision",
+        "recall",
+        "specificity",
+        "f1",
+        "roc_auc",
+        "pr_auc",
+        "brier",
+        "ece",
+        "weighted_precision",
+        "weighted_recall",
+        "weighted_f1",
+        "class_precision",
+        "class_recall",
+        "class_f1",
+        "selection_rate",
+        "true_positive_rate",
+        "false_positive_rate",
+        "group_precision",
+        "group_accuracy",
+        "group_ece",
+        "demographic_parity_ratio",
+        "explanation_coverage",
+        "attribution_js_distance",
+        "estimated_accuracy",
+        "estimated_precision",
+        "estimated_recall",
+        "estimated_f1",
+        "estimated_roc_auc",
+    ]
+)
+
+
+def is_within_one(metric: str) -> bool:
+    """Return whether the values of a metric lie between 0 and 1, so that its limits must too.
+
+    Examples
+    --------
+    >>> is_within_one("missing_share"), is_within_one("accuracy"), is_within_one("psi")
+    (True, True, False)
+    """
+    return metric in _WITHIN_ONE or metric.endswith("_share")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from watchkeeper_alerting.applying.agreement import World, disagreements
 from watchkeeper_alerting.applying.documents import Document, SourceFile, read
 from watchkeeper_shared.specs import AISystem, OversightPolicy
@@ -138,6 +140,21 @@ def test_a_policy_may_only_name_what_exists() -> None:
         "a.yaml:18: rule equity: system employment-ma declares no group 'RACE'; known: SEX",
         "a.yaml:19: rule equity: no channel 'oncal'; did you mean oncall?",
     ]
+
+
+def test_a_limit_that_no_value_can_pass_is_refused() -> None:
+    text = GOOD.replace("psi", "missing_share").replace("0.1, breach: 0.25", "1, breach: 5")
+
+    assert mistakes_of(text) == [
+        "a.yaml:17: rule drift: missing_share lies between 0 and 1, got breach 5; 5 % is 0.05"
+    ]
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
+def test_a_limit_is_a_finite_number(number: str) -> None:
+    (only,) = mistakes_of(GOOD.replace("warn: 0.1", f"warn: {number}"))
+
+    assert only.startswith("a.yaml:17: spec.rules[0].warn must be a finite number, got ")
 
 
 def test_a_segment_names_declared_groups_in_a_way_that_can_be_read() -> None:

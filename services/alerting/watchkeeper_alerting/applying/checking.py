@@ -7,6 +7,7 @@ type is walked here and msgspec judges the leaves and, last, the whole.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,9 @@ def _leaf(located: Located, kind: Any, path: str) -> Iterator[Finding]:
         # The tail is msgspec's own path, from a root that the reader does not know.
         detail = re.sub(r" - at `.*`$", "", str(error))
         yield located.line, f"{path}: {detail[:1].lower()}{detail[1:]}"
+        return
+    if isinstance(located.value, float) and not math.isfinite(located.value):
+        yield located.line, f"{path} must be a finite number, got {located.value}"
 
 
 def _without_none(kind: Any) -> Any:
