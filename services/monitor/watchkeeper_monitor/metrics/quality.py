@@ -41,7 +41,9 @@ def _coverage(window: Profile) -> Value:
     if not window.rows:
         return nothing("label_coverage", "", "no rows")
     value = window.labelled / window.rows
-    return Value("label_coverage", "", "", value, None, None, window.rows, None, Census())
+    strangers = int(window.section("unknown_labels")[0])
+    note = f"{strangers:,} labels of no known class are left out" if strangers else ""
+    return Value("label_coverage", "", "", value, None, None, window.rows, None, Census(), note)
 
 
 def _of_axes(grid: Grid, window: Profile, reference: Profile | None) -> Iterator[Value]:

@@ -154,6 +154,7 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "group_answer_squares": (numbers * groups, 2),
         # What labels add.
         "labelled": (1,),
+        "unknown_labels": (1,),
         "confusion": (classes, classes),  # [label, prediction]
         "group_labelled": (groups,),
         "group_correct": (groups,),

@@ -27,7 +27,8 @@ Ints = npt.NDArray[np.int64]
 
 __all__ = ["Labelled", "Profile"]
 
-_MAGIC = b"WKP2"
+_MAGIC = b"WKP3"
+_BINARY = 2
 _ID_BYTES = 8
 
 
@@ -131,11 +132,25 @@ class Profile:
         """
         if sign not in (-1, 1):
             raise ValueError(f"sign must be 1 or -1, got {sign}")
+        labelled = self._without_strangers(labelled, sign)
         if len(labelled.label):
             labelling.add(self.vector, labelled, sign, self.grid, self.layout)
             for name, part in self.slices.items():
                 part.add_labels(labelled.take(rows_of(name, self.grid, labelled.groups)), sign)
             add_tracked(self.vector, labelled, sign, self.grid, self.layout)
+
+    def _without_strangers(self, labelled: Labelled, sign: int) -> Labelled:
+        """Set aside labels that are neither of the two classes: they are no wrong answers.
+
+        Of three or more classes a new one may be real, and the model was wrong about it.
+        """
+        if self.grid.positive < 0 or len(self.grid.classes) != _BINARY:
+            return labelled
+        known = np.asarray(labelled.label < _BINARY)
+        if known.all():
+            return labelled
+        self.section("unknown_labels")[0] += sign * int(np.count_nonzero(~known))
+        return labelled.take(known)
 
     def merge(self, other: Profile) -> None:
         """Add another profile of the same grid.

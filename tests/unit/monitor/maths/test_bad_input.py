@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from watchkeeper_monitor.decision import decide
 from watchkeeper_monitor.metrics import CATALOGUE, Census, Value, measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references import Reference, add_rows, labelled_of
 from watchkeeper_shared.errors import InvalidObject
 from watchkeeper_shared.specs import AISystem, Rule, Task
 from watchkeeper_shared.states import State
@@ -132,6 +132,32 @@ def test_labels_of_one_class_leave_what_needs_two_without_a_value(label: int) ->
     assert values["roc_auc_drop", "", ""].note == "all labels are of one class"
     assert values["accuracy", "", ""].value is not None
     assert values["ece", "", ""].value is not None
+
+
+def test_labels_of_no_known_class_are_left_out_and_counted_not_taken_for_negatives() -> None:
+    clean = rows(seed=3)
+    label = ["maybe" if i % 3 == 0 else str(one) for i, one in enumerate(clean["label"].tolist())]
+    kept = clean.take(pa.array([i for i in range(600) if i % 3]))
+
+    mixed = found(rows(seed=3, label=label))
+
+    assert mixed["accuracy", "", ""].value == found(kept)["accuracy", "", ""].value
+    assert mixed["accuracy", "", ""].n == 400
+    coverage = mixed["label_coverage", "", ""]
+    assert coverage.value == pytest.approx(400 / 600)
+    assert coverage.note == "200 labels of no known class are left out"
+
+
+def test_a_label_of_no_known_class_can_be_corrected() -> None:
+    wrong, right = Profile.empty(REFERENCE.grid), Profile.empty(REFERENCE.grid)
+    first, second = rows(seed=3, label=["maybe"] * 600), rows(seed=3)
+
+    wrong.add_labels(labelled_of(first, REFERENCE.grid))
+    wrong.add_labels(labelled_of(first, REFERENCE.grid), sign=-1)
+    wrong.add_labels(labelled_of(second, REFERENCE.grid))
+    right.add_labels(labelled_of(second, REFERENCE.grid))
+
+    assert wrong.to_bytes() == right.to_bytes()
 
 
 def test_one_group_alone_is_compared_with_nobody() -> None:
