@@ -115,6 +115,14 @@ def test_the_fleet_shows_the_worst_state_of_what_has_a_rule() -> None:
     assert {one.state for one in rows[0].families} == {"no_data"}
 
 
+def test_a_breach_that_is_open_is_not_hidden_by_a_window_with_too_little_data() -> None:
+    found = [measured(metric="psi", column="a", state="no_data")]
+
+    (row,) = fleet({"credit": a_system()}, found, {}, {}, {("credit", "psi"): 1})
+
+    assert (str(row.families[0].family), row.families[0].state) == ("drift", "breach")
+
+
 def test_in_a_table_what_needs_eyes_comes_first_and_what_has_no_rule_stands_apart() -> None:
     (table,) = tables(
         [

@@ -68,8 +68,19 @@ def fleet(
     found: Sequence[Measurement],
     alerts: Mapping[tuple[str, str], int],
     tickets: Mapping[tuple[str, str], int],
+    open_breaches: Mapping[tuple[str, str], int] | None = None,
 ) -> list[FleetRow]:
-    """Return a row per system: those with trouble first, then by name."""
+    """Return a row per system: those with trouble first, then by name.
+
+    Parameters
+    ----------
+    alerts, tickets
+        How many are open, by system and severity or state.
+    open_breaches
+        How many are open, by system and metric. One that stays open over a window with too
+        little data is still what a person must see first.
+    """
+    told = _per_family(open_breaches or {})
     by_system: defaultdict[str, list[Measurement]] = defaultdict(list)
     for one in found:
         by_system[one.system].append(one)
@@ -79,7 +90,7 @@ def fleet(
         FleetRow(
             name,
             system,
-            tuple(_status(family, by_system[name]) for family in families),
+            tuple(_status(family, by_system[name], told[name, family]) for family in families),
             max((one.window_end for one in by_system[name]), default=None),
             open_alerts[name],
             open_tickets[name],
@@ -148,13 +159,24 @@ def _per_system(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
     return summed
 
 
-def _status(family: Family, found: Sequence[Measurement]) -> FamilyStatus:
+def _per_family(counts: Mapping[tuple[str, str], int]) -> Counter[tuple[str, Family]]:
+    summed: Counter[tuple[str, Family]] = Counter()
+    for (system, metric), count in counts.items():
+        family = family_of(metric)
+        if family is not None:
+            summed[system, family] += count
+    return summed
+
+
+def _status(family: Family, found: Sequence[Measurement], open_breaches: int) -> FamilyStatus:
     members = [one for one in found if family_of(one.metric) is family]
     if not members:
         return FamilyStatus(family, str(State.NO_DATA), 0, 0)
     # Series without a rule have no opinion; they count only when nothing else is there.
     judged = [one for one in members if one.rule] or members
     state, count = _counted(judged)[0]
+    if open_breaches and state != State.BREACH:
+        state, count = str(State.BREACH), open_breaches
     return FamilyStatus(family, state, count, len(judged))
 
 

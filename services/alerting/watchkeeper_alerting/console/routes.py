@@ -89,7 +89,8 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
             one.name: msgspec.convert(one.spec, AISystem) for one in objects.listing(c, "AISystem")
         }
         found = measurements.select(c, Filter(latest=True), _MOST)
-        rows = fleet(systems, found, alerts.open_counts(c), tickets.open_counts(c))
+        told = alerts.open_metrics(c)
+        rows = fleet(systems, found, alerts.open_counts(c), tickets.open_counts(c), told)
     return page("fleet.html", rows=rows, caller=caller, now=ctx.clock.now())
 
 

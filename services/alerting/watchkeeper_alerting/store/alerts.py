@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,6 +93,14 @@ def open_counts(c: sa.Connection) -> dict[tuple[str, str], int]:
         .group_by(alerts.c.system, alerts.c.severity)
     )
     return {(row[0], row[1]): row[2] for row in c.execute(query)}
+
+
+def open_metrics(c: sa.Connection) -> dict[tuple[str, str], int]:
+    """Return how many breaches are open, by system and metric."""
+    query = sa.select(alerts.c.system, alerts.c.content).where(
+        alerts.c.state != str(AlertState.RESOLVED)
+    )
+    return Counter((row.system, row.content["metric"]) for row in c.execute(query))
 
 
 def _values(alert: StoredAlert) -> dict[str, Any]:
