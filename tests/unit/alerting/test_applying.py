@@ -142,6 +142,12 @@ def test_a_policy_may_only_name_what_exists() -> None:
     ]
 
 
+def test_a_rule_without_a_limit_is_refused() -> None:
+    (only,) = mistakes_of(GOOD.replace(", warn: 0.1, breach: 0.25", ""))
+
+    assert "could never fire" in only
+
+
 def test_a_limit_that_no_value_can_pass_is_refused() -> None:
     text = GOOD.replace("psi", "missing_share").replace("0.1, breach: 0.25", "1, breach: 5")
 

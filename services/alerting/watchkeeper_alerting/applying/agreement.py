@@ -80,6 +80,9 @@ def _metric(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterat
 def _limits(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
     """Find limits that no value could pass, or every value would: 5 where 0.05 was meant."""
     limits = {"warn": rule.warn, "breach": rule.breach}
+    if rule.warn is None and rule.breach is None:
+        detail = f"rule {rule.id} could never fire: give it a warn limit, a breach limit or both"
+        yield document.mistake(detail, *at)
     if rule.clear is not None:
         limits["clear"] = rule.clear.limit
     for name, limit in limits.items():
