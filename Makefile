@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+# Each process of a test run starts servers of its own; servers that you name are not shared.
+TEST_PROCESSES ?= $(if $(WATCHKEEPER_TEST_KAFKA)$(WATCHKEEPER_TEST_DATABASE_URL),0,2)
 
 .DEFAULT_GOAL := help
 .PHONY: docs help demo test chaos check setup fmt lint types arch bench clean
@@ -37,7 +39,7 @@ arch: $(STAMP) ## import contracts
 
 test: $(STAMP) ## all tests; gets the real servers that it needs
 	@sh tests/programs.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 chaos: $(STAMP) ## kill, freeze and cut off real processes for twenty minutes; differences must be 0
 	PYTHONPATH=tests/chaos $(BIN)/python -m havoc $(SEED)

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -39,11 +40,30 @@ settings.register_profile(
 settings.load_profile("watchkeeper")
 
 
+class _SharedNotes:
+    """Collects the notes about servers from the processes that share the tests."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a process knew; a server missing in one is missing."""
+        servers = self._config.stash[_SERVERS]
+        for name, state in getattr(node, "workeroutput", {}).get("servers", {}).items():
+            if not servers.get(name, "").startswith("MISSING"):
+                servers[name] = state
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SERVERS] = {}
+    if config.pluginmanager.hasplugin("dsession"):
+        config.pluginmanager.register(_SharedNotes(config))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["servers"] = session.config.stash[_SERVERS]
     required = _ENVIRONMENT.get("WATCHKEEPER_REQUIRE_REAL") == "1"
     if required and exitstatus == pytest.ExitCode.OK and _missing(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

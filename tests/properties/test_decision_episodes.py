@@ -7,16 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_monitor.episodes import (
-    Episode,
-    EpisodeState,
-    Opening,
-    Point,
-    Stretch,
-    TurnKind,
-    fold,
-    lookback,
-)
+from watchkeeper_monitor.episodes import Episode, EpisodeState, TurnKind
+from watchkeeper_monitor.stretches import Opening, Point, Stretch, fold, lookback
 from watchkeeper_monitor.telling import turns_of
 from watchkeeper_shared.specs import Clear, Rule
 from watchkeeper_shared.states import State
@@ -151,7 +143,7 @@ def test_window_by_window_people_know_whether_a_breach_is_open(
         assert people.standing == open_now
 
 
-@settings(max_examples=200)
+@settings(max_examples=500)
 @given(lives, rules, st.data())
 def test_after_an_amendment_people_know_what_the_windows_say_now(
     life: list[tuple[State, float, int, int]], rule: Rule, data: st.DataObject

@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchkeeper_monitor.decision import is_calm
-from watchkeeper_monitor.episodes import Point
 from watchkeeper_monitor.judging import Series
+from watchkeeper_monitor.stretches import Point
 from watchkeeper_shared.specs import Rule
 from watchkeeper_shared.states import State
 

@@ -14,22 +14,13 @@ import sqlalchemy as sa
 
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.confirming import Said, Subject, confirmed, realised
-from watchkeeper_monitor.episodes import (
-    Episode,
-    EpisodeState,
-    Opening,
-    Point,
-    Turn,
-    TurnKind,
-    diff,
-    fold,
-    lookback,
-)
+from watchkeeper_monitor.episodes import Episode, EpisodeState, Turn, TurnKind, diff
 from watchkeeper_monitor.evidence import freezing
 from watchkeeper_monitor.judging import Series
 from watchkeeper_monitor.store import episodes, measurements
 from watchkeeper_monitor.store.measurements import Settled
 from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_monitor.stretches import Opening, Point, fold, lookback
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.registry import Applied
 from watchkeeper_shared.eventlog.port import Message

@@ -6,18 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watchkeeper_monitor.episodes import (
-    Episode,
-    EpisodeState,
-    Opening,
-    Point,
-    Stretch,
-    Turn,
-    TurnKind,
-    diff,
-    fold,
-    lookback,
-)
+from watchkeeper_monitor.episodes import Episode, EpisodeState, Turn, TurnKind, diff
+from watchkeeper_monitor.stretches import Opening, Point, Stretch, fold, lookback
 from watchkeeper_shared.specs import Clear, Rule
 from watchkeeper_shared.states import State
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from watchkeeper_monitor.decision import is_calm, suffices
-from watchkeeper_monitor.episodes import Point
 from watchkeeper_monitor.judging import Pool, Series, key_of, looks_at
 from watchkeeper_monitor.metrics import Census, Value
+from watchkeeper_monitor.stretches import Point
 from watchkeeper_shared.specs import Rule
 from watchkeeper_shared.states import State
 

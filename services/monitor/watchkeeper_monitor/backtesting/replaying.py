@@ -14,11 +14,11 @@ from watchkeeper_monitor.backtesting.past import Past, Seen
 from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.confirming import Subject, confirmed, realised
 from watchkeeper_monitor.dispersion import MOST, Sight
-from watchkeeper_monitor.episodes import Point, fold
 from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
 from watchkeeper_monitor.judging import Measurement, Pool, Series, sights_of
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.scales import Block, blocks_ending, is_side_by_side
+from watchkeeper_monitor.stretches import Point, fold
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.specs import OversightPolicy
 from watchkeeper_shared.states import State

@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.episodes import Point
 from watchkeeper_monitor.judging import Measurement, Series
 from watchkeeper_monitor.store.windows import Judged, Scope
+from watchkeeper_monitor.stretches import Point
 from watchkeeper_monitor.windows import Span, Status
 from watchkeeper_shared.db.tables import measurements
 from watchkeeper_shared.states import State

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting import quiet
 from watchkeeper_monitor.backtesting.schedule import schedule
-from watchkeeper_monitor.episodes import Point
 from watchkeeper_monitor.judging import Pool, Series
 from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
+from watchkeeper_monitor.stretches import Point
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.specs import Clear, OversightPolicy, Rule, WindowSpec
 from watchkeeper_shared.states import State

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from watchkeeper_monitor.confirming import Said, confirmed
-from watchkeeper_monitor.episodes import Point, Stretch, fold
 from watchkeeper_monitor.judging import Series
+from watchkeeper_monitor.stretches import Point, Stretch, fold
 from watchkeeper_shared.specs import Clear, Rule
 from watchkeeper_shared.states import State
 
