@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
-# Each process of a test run starts servers of its own; servers that you name are not shared.
-TEST_PROCESSES ?= $(if $(WATCHKEEPER_TEST_KAFKA)$(WATCHKEEPER_TEST_DATABASE_URL),0,2)
+# More than 0 shares the tests among so many processes, each with servers of its own.
+TEST_PROCESSES ?= 0
 
 .DEFAULT_GOAL := help
 .PHONY: docs help demo test chaos check setup fmt lint types arch bench clean

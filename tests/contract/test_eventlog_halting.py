@@ -29,7 +29,7 @@ def test_a_halted_partition_delivers_nothing_until_it_is_started_again(log: Even
     reading = Reading(log, one, other)
     reading.begin(2)
     halted = TopicPartition(one, 0)
-    reading.reader.halt(halted)
+    reading.halt(halted)
     reading.reader.halt(TopicPartition("nobody's", 0))
     for topic in (one, other):
         for number in range(3):

@@ -110,7 +110,7 @@ class People:
         for turn in turns_of(points, reaching, self.rule, since, pooled):
             self.turns += 1
             name = f"{turn.opened}/{turn.generation}" if turn.episode is None else turn.episode.id
-            point = turn.point
+            point, heard = turn.point, turn.heard or turn.point
             self.episodes[name] = Episode(
                 id=name,
                 opened=turn.opened,
@@ -120,9 +120,9 @@ class People:
                     TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
                 }.get(turn.kind, EpisodeState.OPEN),
                 generation=turn.generation,
-                told_window=point.window if point else turn.opened,
-                told_state=point.state if point else State.OK,
-                told_value=point.value if point else None,
+                told_window=heard.window if heard else turn.opened,
+                told_state=heard.state if heard else State.OK,
+                told_value=heard.value if heard else None,
             )
 
     @property

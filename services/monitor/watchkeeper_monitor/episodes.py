@@ -81,6 +81,8 @@ class Turn:
         See `Episode`.
     point
         The judgement that caused the turn; None when the series has no point any more.
+    heard
+        The newest judgement that is no news any more once this was told; left out, `point`.
     """
 
     kind: TurnKind
@@ -88,6 +90,7 @@ class Turn:
     opened: datetime
     generation: int
     point: Point | None
+    heard: Point | None = None
 
 
 def diff(
@@ -108,7 +111,7 @@ def diff(
         match = _match(stretch, left)
         if match is None or _is_raised_again(match, stretch):
             generation = sum(one.opened == stretch.opened for one in stored)
-            turns += _raised(stretch, generation, points, rule)
+            turns += _raised(stretch, generation, points)
         elif match.state is EpisodeState.OPEN:
             turns += _continued(stretch, match, points, rule)
             # It is over now: a later stretch of the same fold is a breach of its own.
@@ -141,31 +144,13 @@ def _is_raised_again(match: Episode, stretch: Stretch) -> bool:
     return match.state is EpisodeState.CLEARED and stretch.cleared is None
 
 
-def _raised(
-    stretch: Stretch, generation: int, points: Sequence[Point], rule: Rule
-) -> Iterator[Turn]:
-    """Yield what is new to people: that it opened, and what became of it since."""
+def _raised(stretch: Stretch, generation: int, points: Sequence[Point]) -> Iterator[Turn]:
+    """Yield an opening, and the end if it has one; what came in between is no news after it."""
     first = _point_at(points, stretch.opened) or points[-1]
-    yield Turn(TurnKind.OPENED, None, stretch.opened, generation, first)
+    yield Turn(TurnKind.OPENED, None, stretch.opened, generation, first, points[-1])
     if stretch.cleared is not None:
         last = _point_at(points, stretch.cleared)
         yield Turn(TurnKind.CLEARED, None, stretch.opened, generation, last)
-    elif must_tell(_opened(stretch, generation, first), points[-1], rule):
-        yield Turn(TurnKind.UPDATED, None, stretch.opened, generation, points[-1])
-
-
-def _opened(stretch: Stretch, generation: int, first: Point) -> Episode:
-    """Return the episode as people know it once its opening was told."""
-    return Episode(
-        id="",
-        opened=stretch.opened,
-        cleared=None,
-        state=EpisodeState.OPEN,
-        generation=generation,
-        told_window=first.window,
-        told_state=first.state,
-        told_value=first.value,
-    )
 
 
 def _continued(

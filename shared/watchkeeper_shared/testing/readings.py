@@ -35,20 +35,27 @@ class Reading:
         self.reader = log.reader(fresh("group"), topics)
         self.positions: dict[TopicPartition, int] = {}
         self.ours: set[TopicPartition] = set()
+        self.halted: set[TopicPartition] = set()
         self._offset = offset
         self._early: list[Record] = []
 
     def poll(self) -> Sequence[Record]:
         poll = self.reader.poll(SLICE)
         self.ours = (self.ours - poll.lost) | poll.assigned
-        for at in poll.assigned:
+        for at in poll.assigned - self.halted:
             first = self.reader.beginning(at) if self._offset is None else self._offset
             self.start(at, self.positions.get(at, first))
         for record in poll.records:
             self.positions[record.at] = record.offset + 1
         return poll.records
 
+    def halt(self, at: TopicPartition) -> None:
+        """Stop a partition, also over a rebalance, until it is started again."""
+        self.halted.add(at)
+        self.reader.halt(at)
+
     def start(self, at: TopicPartition, offset: int) -> None:
+        self.halted.discard(at)
         self.positions[at] = offset
         self.reader.start(at, offset)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from kafka.admin import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
@@ -108,30 +106,6 @@ def reader(node: KafkaNode, world: Any) -> Iterator[Reader]:
     made = Reader(node, world)
     yield made
     made.close()
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_partition_that_is_added_is_read_from_its_beginning_and_named(
-    reader: Reader, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    reader.send(0, 20)
-    reader.until(lambda: reader.rows() == 20, "the first rows were not stored")
-    admin = KafkaAdminClient(bootstrap_servers=reader.node.bootstrap)
-    admin.create_partitions({PREDICTIONS.name: 3})
-    admin.close()
-    other = KafkaLog(reader.node.bootstrap, reader.clock)  # a sender that knows of them
-    reader.writer = other.writer()
-    reader.send(20, 60)
-    other.close()
-
-    reader.until(lambda: reader.rows() == 80, "the rows of the new partitions were not stored")
-
-    named = {
-        getattr(one, "at", "") for one in caplog.records if one.message == "partition_first_read"
-    }
-    assert {f"{PREDICTIONS.name}/{number}" for number in range(3)} <= named
-    assert reader.breaks() == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

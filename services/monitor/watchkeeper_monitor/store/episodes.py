@@ -108,11 +108,12 @@ def store(
     if turn.episode is not None:
         the_id = turn.episode.id
     told: dict[str, object] = {"updated_at": now, "state": _STATE_AFTER[turn.kind].value}
-    if turn.point is not None:
+    heard = turn.heard or turn.point
+    if heard is not None:
         told |= {
-            "told_window": turn.point.window,
-            "told_state": turn.point.state.value,
-            "told_value": turn.point.value,
+            "told_window": heard.window,
+            "told_state": heard.state.value,
+            "told_value": heard.value,
         }
     if turn.kind in _ENDS and turn.point is not None:
         told["cleared_window"] = turn.point.window
