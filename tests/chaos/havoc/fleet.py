@@ -83,7 +83,8 @@ class Fleet:
 
     def _process(self, command: Sequence[str], path: Path) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(path for path in sys.path if path)
-        env = {"PATH": os.defpath, "PYTHONPATH": paths, **_PACE, **self.env}
+        found = {"PATH": os.defpath, "PYTHONPATH": paths, "PYTHONFAULTHANDLER": "1"}
+        env = {**found, **_PACE, **self.env}
         with path.open("ab") as log:
             return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
@@ -167,6 +168,15 @@ class Fleet:
     def _note(self, member: Member) -> None:
         said = member.log.read_text(errors="replace")[-1500:]
         self.faults.append(f"{member.role} ended with {member.process.returncode}: …{said}")
+
+    def autopsy(self) -> str:
+        """End whatever runs so that it tells where each thread stands; return the last words."""
+        said = []
+        for member in self.members:
+            if member.runs:
+                self._end(member, signal.SIGABRT)
+            said.append(f"{member.log.name}: …{member.log.read_text(errors='replace')[-6000:]}")
+        return "\n".join([*self.faults, *said])
 
     def end(self) -> None:
         """Kill whatever is left."""

@@ -51,7 +51,8 @@ class Rest:
         quiet, missing = 0, ["nothing was asked yet"]
         while quiet < 2:
             if clock.monotonic() > until:
-                raise TimeoutError("; ".join([*missing, self._buried()]))
+                said = "; ".join([*missing, self._buried()])
+                raise TimeoutError(f"{said}\n{self._fleet.autopsy()}")
             Event().wait(0.5)
             self._fleet.look_after()
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -76,33 +77,43 @@ def run(
         Not everything was read, judged and told in that time; the message says what is missing.
     """
     clock, told = SystemClock(), list[Received]()
-    database = Database(open_engine(ground.url))
-    with Receiver(_SECRET, told.append) as receiver:
-        settings = read(LogSettings, ground.env)
-        log = open_log(settings.kafka_bootstrap, settings.log_path, clock)
-        create_topics(log, plan.partitions)
-        log.close()
-        declare(database, receiver.url)
-        fleet = Fleet(folder, {**ground.env, SECRET_VARIABLE: _SECRET})
-        began = clock.monotonic()
-        try:
-            fleet.start("alerting")
-            for _ in range(workers):
-                fleet.start("monitor")
-            lasting = sum(step.calm + step.seconds for step in steps)
-            fleet.start("publisher", publisher.words(folder / "note", lasting, plan))
-            for step in steps:
-                _happen(step, fleet, ground, say)
-            Rest(ground, database, fleet, plan).wait(patience)
-            taken = clock.monotonic() - began
-            for member in list(fleet.members):
-                if member.role != "publisher":
-                    fleet.stop(member)
-        finally:
-            fleet.end()
+    with closing(Database(open_engine(ground.url))) as database:
+        with Receiver(_SECRET, told.append) as receiver:
+            _prepare(plan, ground, database, receiver.url)
+            fleet = Fleet(folder, {**ground.env, SECRET_VARIABLE: _SECRET})
+            began = clock.monotonic()
+            try:
+                _set_out(fleet, plan, steps, workers)
+                for step in steps:
+                    _happen(step, fleet, ground, say)
+                Rest(ground, database, fleet, plan).wait(patience)
+                taken = clock.monotonic() - began
+                _bring_home(fleet)
+            finally:
+                fleet.end()
         found = outcome_of(plan, ground, database, told)
-    database.close()
     return Result(found, dict(fleet.counts), fleet.faults, taken)
+
+
+def _prepare(plan: Plan, ground: Ground, database: Database, receiver: str) -> None:
+    settings = read(LogSettings, ground.env)
+    with closing(open_log(settings.kafka_bootstrap, settings.log_path, SystemClock())) as log:
+        create_topics(log, plan.partitions)
+    declare(database, receiver)
+
+
+def _set_out(fleet: Fleet, plan: Plan, steps: Sequence[Step], workers: int) -> None:
+    fleet.start("alerting")
+    for _ in range(workers):
+        fleet.start("monitor")
+    lasting = sum(step.calm + step.seconds for step in steps)
+    fleet.start("publisher", publisher.words(fleet.folder / "note", lasting, plan))
+
+
+def _bring_home(fleet: Fleet) -> None:
+    for member in list(fleet.members):
+        if member.role != "publisher":
+            fleet.stop(member)
 
 
 def _happen(step: Step, fleet: Fleet, ground: Ground, say: Say) -> None:
