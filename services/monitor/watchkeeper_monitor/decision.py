@@ -8,7 +8,8 @@ windows; significance alone calls trifles a breach in large ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from watchkeeper_monitor.dispersion import INDEPENDENT, Dispersion
 from watchkeeper_monitor.findings import Finding, find
@@ -28,8 +29,7 @@ def independent() -> Dispersion:
     return INDEPENDENT
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """What a rule says about a value.
 
     Parameters
@@ -48,8 +48,7 @@ class Judgement:
     calm: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """A series at one scale.
 
     Parameters

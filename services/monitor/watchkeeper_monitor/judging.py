@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
+
 from watchkeeper_monitor.decision import (
     Asked,
     Judgement,
@@ -21,8 +23,7 @@ from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Series:
+class Series(msgspec.Struct, frozen=True, order=True, gc=False):
     """What a breach is of: one metric of one column and segment, under one rule."""
 
     rule: str
@@ -31,8 +32,7 @@ class Series:
     segment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(msgspec.Struct, frozen=True, gc=False):
     """One metric of one window, judged by one rule ("" where no rule looks at it)."""
 
     series: Series

@@ -133,7 +133,8 @@ class Teller:
         # After the last window: a rule that comes back and still sees it raises it anew.
         point = Point(row.window.end, episode.told_state, episode.told_value)
         turn = Turn(TurnKind.RETIRED, episode, episode.opened, episode.generation, point)
-        told = replace(row.measurement, reason=f"{reason}; last: {row.measurement.reason}")
+        last = f"{reason}; last: {row.measurement.reason}"
+        told = msgspec.structs.replace(row.measurement, reason=last)
         self._send(c, series, rule, turn, replace(row, measurement=told))
 
     def _send(self, c: sa.Connection, series: Series, rule: Rule, turn: Turn, row: Settled) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
+import msgspec
+
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import (
     changes,
@@ -123,7 +125,7 @@ def _sliced(
                 why = "labels of this slice came in part before the policy named it"
                 yield nothing(value.metric, value.column, why, n=part.rows, segment=name)
             else:
-                yield replace(value, segment=name)
+                yield msgspec.structs.replace(value, segment=name)
 
 
 def _is_torn(part: Profile) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -98,4 +98,4 @@ def _calibration(window: Profile) -> Value:
     if not found.n:
         return nothing("ece", "", "no labels with a score yet", n=window.labelled)
     value = estimated("ece", found.test, found.n)
-    return replace(value, note=found.note)
+    return msgspec.structs.replace(value, note=found.note)

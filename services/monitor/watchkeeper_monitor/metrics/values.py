@@ -1,20 +1,22 @@
-"""One measured number, how sure it is, and what a decision may test it by."""
+"""One measured number, how sure it is, and what a decision may test it by.
+
+Hundreds of these are made for every window, so they are structs of msgspec: made several times
+faster than dataclasses, and, holding no cycles, of no concern to the garbage collector.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class TwoSample:
+class TwoSample(msgspec.Struct, frozen=True, gc=False):
     """Chi-square of window against reference, rare cells pooled."""
 
     statistic: float
     dof: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True, gc=False):
     """A share of independent rows.
 
     Parameters
@@ -30,8 +32,7 @@ class Rate:
     dice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RateGap:
+class RateGap(msgspec.Struct, frozen=True, gc=False):
     """Rate a minus rate b, a the greater.
 
     Parameters
@@ -47,8 +48,7 @@ class RateGap:
     looks: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class RateRatio:
+class RateRatio(msgspec.Struct, frozen=True, gc=False):
     """Rate a over rate b, a the smaller; `looks` as in `RateGap`."""
 
     a: Rate
@@ -56,8 +56,7 @@ class RateRatio:
     looks: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Mean:
+class Mean(msgspec.Struct, frozen=True, gc=False):
     """A mean of rows.
 
     Parameters
@@ -90,8 +89,7 @@ class Mean:
         return float((variance / self.n) ** 0.5)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True, gc=False):
     """A value that is normal for large n, such as ROC AUC.
 
     Parameters
@@ -110,16 +108,14 @@ class Estimate:
     looks: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(msgspec.Struct, frozen=True, gc=False):
     """Everything was counted: there is no sampling error to allow for."""
 
 
 Test = TwoSample | Rate | RateGap | RateRatio | Mean | Estimate | Census
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, gc=False):
     """One metric of one column and segment.
 
     Parameters
