@@ -132,7 +132,7 @@ def replay(
 
 def _decide(database: Database, one: Letter, why: Verdict, reason: str, clock: Clock) -> bool:
     at = one.record.at
-    place = f"{at.topic}/{at.partition}/{one.record.offset}"
+    place = f"{at}/{one.record.offset}"
     with database.transaction() as c:
         if not outbox.enqueue(c, OWNER, replayed(one.record), one.identity, clock.now()):
             return False

@@ -106,9 +106,9 @@ class Claims:
                 self._note(c, at, "recreated", before.next_offset, beginning)
         self._topic_ids[at.topic] = topic_id
         if claim.before is None:
-            logger.info("partition_first_read", extra={"at": _name(at), "offset": beginning})
+            logger.info("partition_first_read", extra={"at": str(at), "offset": beginning})
         if claim.tries:
-            logger.warning("owner_ended", extra={"at": _name(at), "times": claim.tries})
+            logger.warning("owner_ended", extra={"at": str(at), "times": claim.tries})
         return claim
 
     def _past(self, claim: Claim, gone: OffsetGone) -> Claim:
@@ -125,7 +125,7 @@ class Claims:
 
     def _note(self, c: sa.Connection, at: TopicPartition, kind: str, old: int, new: int) -> None:
         missed = new - old if kind == "retention" else None
-        told = {"at": _name(at), "kind": kind, "from": old, "to": new, "records": missed}
+        told = {"at": str(at), "kind": kind, "from": old, "to": new, "records": missed}
         logger.error("log_break", extra=told)
         self._told(at.topic, kind, missed or 0)
         audit.record(
@@ -133,7 +133,7 @@ class Claims:
             at=self._clock.now(),
             actor=f"watchkeeper-{self._claimant.consumer}",
             act="log.break",
-            subject=f"Partition/{_name(at)}",
+            subject=f"Partition/{at}",
             reason=BREAKS[kind],
             body=told,
         )
@@ -156,7 +156,3 @@ class Claims:
                     positions.release(c, claim, self._clock.now())
         except StoreUnavailable as error:
             logger.info("partitions_not_released", extra={"reason": str(error)})
-
-
-def _name(at: TopicPartition) -> str:
-    return f"{at.topic}/{at.partition}"

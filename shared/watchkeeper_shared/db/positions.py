@@ -255,6 +255,6 @@ def _row_of(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _fenced(claim: Claim) -> str:
     return (
-        f"{claim.consumer} lost {claim.at.topic}/{claim.at.partition}: epoch {claim.epoch} at "
+        f"{claim.consumer} lost {claim.at}: epoch {claim.epoch} at "
         f"offset {claim.next_offset} is no longer the stored one; drop what was read"
     )

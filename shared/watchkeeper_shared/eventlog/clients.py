@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
@@ -73,6 +73,16 @@ class Consumer(Protocol):
 
     def bounds(self, at: TopicPartition) -> tuple[int, int]:
         """Return the oldest offset and the next one."""
+        ...
+
+    def standing(
+        self, partitions: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, tuple[int, int]]:
+        """Return how far the client is and where the log ends, where both are known."""
+        ...
+
+    def joined(self) -> bool:
+        """Return whether the group has taken us in, and no rebalance is under way."""
         ...
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:

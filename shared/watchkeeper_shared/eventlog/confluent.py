@@ -8,7 +8,7 @@ kafka-python in either case: that is rare, and the ids of topics are the same te
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -257,6 +257,17 @@ class Consumer:
         with translated(self._bootstrap, f"say what {at} holds"):
             low, high = self._client.get_watermark_offsets(theirs(at), timeout=REQUEST_SECONDS)
         return low, high
+
+    def standing(
+        self,
+        partitions: Collection[TopicPartition],  # noqa: ARG002 - the protocol has it
+    ) -> Mapping[TopicPartition, tuple[int, int]]:
+        """Return nothing: librdkafka watches over its own fetches."""
+        return {}
+
+    def joined(self) -> bool:
+        """Return true: librdkafka joins on its own threads and tells its refusals."""
+        return True
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Commit for lag tools, without waiting for the answer."""

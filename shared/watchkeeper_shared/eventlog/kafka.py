@@ -7,7 +7,7 @@ one it avoids. How its clients are built is in `kafka_network`, with what settin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any
 import kafka
 from kafka import errors as refusals
 from kafka.codec import has_lz4, has_zstd
+from kafka.coordinator.base import MemberState
 from kafka.record import util as record_util
 
 from watchkeeper_shared.errors import ConfigError, PermanentError, WatchkeeperError
@@ -186,6 +187,22 @@ class Consumer:
             first = self._client.beginning_offsets([name], timeout_ms=REQUEST_MS)[name]
             end = self._client.end_offsets([name], timeout_ms=REQUEST_MS)[name]
         return first, end
+
+    def standing(
+        self, partitions: Collection[TopicPartition]
+    ) -> Mapping[TopicPartition, tuple[int, int]]:
+        """Return how far the client is and where the log ends."""
+        names = [theirs(at) for at in partitions]
+        if not names:
+            return {}
+        with translated(self._bootstrap, "say where its log ends"):
+            ends = self._client.end_offsets(names, timeout_ms=REQUEST_MS)
+            found = {name: self._client.position(name, timeout_ms=REQUEST_MS) for name in names}
+        return {ours(at): (n, ends[at]) for at, n in found.items() if n is not None}
+
+    def joined(self) -> bool:
+        """Return whether we are in the group, as the client knows."""
+        return self._client.group_metadata().state is MemberState.STABLE
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Commit for lag tools, without waiting for the answer."""

@@ -11,6 +11,7 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable, NotFound, OffsetGone
 from watchkeeper_shared.eventlog.clients import Consumer
 from watchkeeper_shared.eventlog.kafka_failures import Lost
+from watchkeeper_shared.eventlog.kafka_watch import Watch
 from watchkeeper_shared.eventlog.port import Poll, Record, TopicPartition
 
 # How long a change of the assignment may wait for its poll to return.
@@ -73,6 +74,7 @@ class KafkaReader:
         self._ours: set[TopicPartition] = set()
         self._flowing: set[TopicPartition] = set()
         self._overtaken: dict[TopicPartition, int] = {}
+        self._watch = Watch(consumer, clock)
         self.closed = False
         consumer.subscribe(topics, self._changes.given, self._changes.taken)
 
@@ -88,6 +90,7 @@ class KafkaReader:
             self._overtaken = {at: n for at, n in self._overtaken.items() if at not in lost}
             # What was fetched before a change of hands belongs to nobody here.
             records = [record for record in records if record.at in self._flowing]
+            self._watch.polled(self._flowing, len(records))
             if records or assigned or lost or left <= 0:
                 return Poll(tuple(records), assigned, lost)
 

@@ -26,6 +26,10 @@ class TopicPartition:
     topic: str
     partition: int
 
+    def __str__(self) -> str:
+        """Return what people call it."""
+        return f"{self.topic}/{self.partition}"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -101,5 +101,5 @@ def replayed(record: Record) -> Message:
         As `verdict`.
     """
     headers = {name: text for name, text in record.headers.items() if not name.startswith(ERRORS)}
-    headers[REPLAYED] = f"{record.at.topic}/{record.at.partition}/{record.offset}"
+    headers[REPLAYED] = f"{record.at}/{record.offset}"
     return Message(verdict(record.headers).topic, record.key or "", record.value, headers)
