@@ -13,6 +13,7 @@ from benchmarks import (
     clients,
     evaluation,
     false_alarms,
+    ingest,
     load,
     memory,
     monitor,
@@ -32,6 +33,7 @@ PARTS = {
     "monitor": monitor.figures,
     "memory": memory.figures,
     "clients": clients.figures,
+    "ingest": ingest.figures,
     "load": load.figures,
     "alarms": false_alarms.figures,
 }

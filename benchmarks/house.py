@@ -123,21 +123,22 @@ def singles(rows: pa.RecordBatch, name: str) -> list[Message]:
         Message(
             PREDICTIONS.name,
             SYSTEM,
-            msgspec.json.encode(_event(row)),
+            msgspec.json.encode(event(row)),
             {"content-type": "application/json", "ce_id": f"{name}-{place}"},
         )
         for place, row in enumerate(rows.to_pylist())
     ]
 
 
-def _event(row: dict[str, object]) -> dict[str, object]:
-    event: dict[str, object] = {}
+def event(row: dict[str, object]) -> dict[str, object]:
+    """Return a row as the object that a sender would write."""
+    nested: dict[str, object] = {}
     for column, value in row.items():
         outer, _, inner = column.partition(".")
         if inner:
-            inside = event.setdefault(outer, {})
+            inside = nested.setdefault(outer, {})
             assert isinstance(inside, dict)
             inside[inner] = value
         else:
-            event[outer] = value
-    return event
+            nested[outer] = value
+    return nested

@@ -2,8 +2,9 @@
 
     python -m benchmarks.plain_ingest --port 0
 
-No key, no admission, no coalescing, no counters, no deadline. What `watchkeeper ingest` keeps
-of this app's throughput is the price of everything that protects its caller.
+No key, no admission, no rejects per item, no gathering, no counters, no deadline: each request
+is one record of the bare Kafka client. What `watchkeeper ingest` keeps of this app's throughput
+is the price of everything that protects its caller.
 """
 
 from __future__ import annotations
@@ -17,35 +18,58 @@ from fastapi import FastAPI, Request
 
 from benchmarks.stream import VERSION, spec
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.eventlog.kafka_log import KafkaLog
-from watchkeeper_shared.eventlog.port import Message
+from watchkeeper_shared.errors import WatchkeeperError
+from watchkeeper_shared.eventlog.access import Access
+from watchkeeper_shared.eventlog.kafka import Producer
+from watchkeeper_shared.eventlog.port import Message, Position
 from watchkeeper_shared.events import batches, codec, headers
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.events.validation import check_predictions
 from watchkeeper_shared.settings import LogSettings, environment, read
 from watchkeeper_shared.topics import PREDICTIONS
 
+INLINE_BYTES = 16 << 10
+"""Bodies up to this size are decoded on the event loop: a thread would cost more."""
 
-def app(bootstrap: str) -> FastAPI:
+_CLOCK = SystemClock()
+_DECLARED, _VERSIONS = spec(), frozenset({VERSION})
+
+
+def validated(body: bytes, content_type: str) -> tuple[int, Message]:
+    """Return how many rows hold, and the record that carries them."""
+    batch = codec.decode(body, content_type)
+    system, name = (batch.column(column)[0].as_py() for column in ("system", "id"))
+    checked = check_predictions(batch, system, _DECLARED, _VERSIONS, _CLOCK.now()).batch
+    meta = headers.build(
+        checked, Kind.PREDICTIONS, batch_id=name, source="/plain", now=_CLOCK.now()
+    )
+    return checked.num_rows, Message(PREDICTIONS.name, system, batches.to_bytes(checked), meta)
+
+
+def app(producer: Producer) -> FastAPI:
     """Return the app."""
-    clock = SystemClock()
-    writer = KafkaLog(bootstrap, clock).writer()
-    made, declared, versions = FastAPI(), spec(), frozenset({VERSION})
+    made = FastAPI()
 
-    def validated(body: bytes, content_type: str) -> tuple[int, Message]:
-        batch = codec.decode(body, content_type)
-        system, name = (str(batch.column(column)[0]) for column in ("system", "id"))
-        checked = check_predictions(batch, system, declared, versions, clock.now()).batch
-        meta = headers.build(
-            checked, Kind.PREDICTIONS, batch_id=name, source="/plain", now=clock.now()
-        )
-        return checked.num_rows, Message(PREDICTIONS.name, system, batches.to_bytes(checked), meta)
+    async def acknowledged(message: Message) -> None:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Position | WatchkeeperError] = loop.create_future()
+
+        def heard(outcome: Position | WatchkeeperError) -> None:
+            loop.call_soon_threadsafe(answer.set_result, outcome)
+
+        producer.send(message, heard)
+        told = await answer
+        if isinstance(told, WatchkeeperError):
+            raise told
 
     async def predictions(request: Request) -> dict[str, object]:
         body = await request.body()
         content_type = request.headers["content-type"]
-        rows, message = await asyncio.to_thread(validated, body, content_type)
-        await asyncio.wrap_future(writer.append(message))
+        if len(body) <= INLINE_BYTES:
+            rows, message = validated(body, content_type)
+        else:
+            rows, message = await asyncio.to_thread(validated, body, content_type)
+        await acknowledged(message)
         return {"accepted": rows, "duplicates": 0, "rejected": []}
 
     made.add_api_route("/v1/predictions", predictions, methods=["POST"], status_code=202)
@@ -65,8 +89,11 @@ class _Server(uvicorn.Server):
 
 
 if __name__ == "__main__":
-    kafka = read(LogSettings, environment()).kafka_bootstrap or ""
-    config = uvicorn.Config(app(kafka), host="127.0.0.1", port=0, log_level="error")
+    kafka = Producer(Access(read(LogSettings, environment()).kafka_bootstrap or ""))
+    kafka.prime(PREDICTIONS.name)
+    config = uvicorn.Config(
+        app(kafka), host="127.0.0.1", port=0, log_level="error", access_log=False
+    )
     server = _Server(config)
     threading.Thread(target=server.announce, daemon=True).start()
     server.run()

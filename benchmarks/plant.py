@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -65,17 +66,25 @@ class Plant:
     def start(self, *words: str) -> tuple[str, int]:
         """Start a service and return its URL and process id once it is ready."""
         paths = os.pathsep.join(path for path in sys.path if path)
-        process = subprocess.Popen(
-            [sys.executable, "-m", *words, "--port", "0"],
-            env={"PATH": os.defpath, "PYTHONPATH": paths, _SECRET_VARIABLE: _SECRET, **self.env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.started.append(process)
-        line = process.stdout.readline() if process.stdout else ""
-        if not line.startswith("ready "):
-            raise RuntimeError(f"{' '.join(words)} did not start: {line!r}")
+        # A file and no pipe: nobody reads what a process says of itself unless it fails.
+        with tempfile.TemporaryFile("w+") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *words, "--port", "0"],
+                env={
+                    "PATH": os.defpath,
+                    "PYTHONPATH": paths,
+                    _SECRET_VARIABLE: _SECRET,
+                    **self.env,
+                },
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            )
+            self.started.append(process)
+            line = process.stdout.readline() if process.stdout else ""
+            if not line.startswith("ready "):
+                said.seek(0)
+                raise RuntimeError(f"{' '.join(words)} did not start: {said.read()[-2000:]}")
         return line.removeprefix("ready ").strip(), process.pid
 
     def stop(self) -> None:
