@@ -6,6 +6,7 @@ WatchkeeperError
 │   ├── MalformedRecord         -> dead letters, or a reject with its code
 │   ├── InvalidObject           an applied file does not hold: names the line
 │   ├── NotFound                the named thing does not exist
+│   ├── NotHeld                 it was rolled up or dropped: not kept at that resolution
 │   ├── Forbidden               the caller may not do this
 │   ├── Conflict                the thing is not in a state that allows this
 │   ├── Fenced                  another worker owns the partition now
@@ -91,6 +92,10 @@ class InvalidObject(PermanentError):
 
 class NotFound(PermanentError):
     """The named thing does not exist."""
+
+
+class NotHeld(PermanentError):
+    """A stretch of time is not kept any more at the resolution that is asked for."""
 
 
 class Forbidden(PermanentError):

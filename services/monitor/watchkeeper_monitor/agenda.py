@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from watchkeeper_monitor.scales import ends_over
-from watchkeeper_monitor.store import panes, windows
+from watchkeeper_monitor.store import panes, reading, windows
 from watchkeeper_monitor.store.panes import DirtyPane
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.tide import Tide
@@ -61,11 +61,14 @@ class Agenda:
         Changed panes of which every window is among the tasks.
     more
         There is more than was asked for.
+    not_held
+        Changed windows that stay as they were judged: their panes were rolled up or dropped.
     """
 
     tasks: list[Task] = field(default_factory=list)
     covered: list[DirtyPane] = field(default_factory=list)
     more: bool = False
+    not_held: int = 0
 
 
 class Planner:
@@ -104,13 +107,28 @@ class Planner:
         changed = {task for tasks in over.values() for task in tasks}
         ready = self._rested(changed) | self._settling()
         ready |= self._silent_between(ready) | self._silent_since()
+        coarse = self._not_held(ready | changed)
         ordered = sorted(
-            ready, key=lambda task: (task.window, task.scope.policy, task.scope.version)
+            ready - coarse, key=lambda task: (task.window, task.scope.policy, task.scope.version)
         )
         chosen = ordered[:limit]
-        held = changed - set(chosen)
-        covered = [pane for pane, tasks in over.items() if held.isdisjoint(tasks)]
-        return Agenda(chosen, covered, more=len(ordered) > limit)
+        waiting = changed - coarse - set(chosen)
+        covered = [pane for pane, tasks in over.items() if waiting.isdisjoint(tasks)]
+        lost = {task for pane in covered for task in over[pane]} & coarse
+        return Agenda(chosen, covered, more=len(ordered) > limit, not_held=len(lost))
+
+    def _not_held(self, tasks: Iterable[Task]) -> set[Task]:
+        """Return those of which the panes were rolled up or dropped: nobody can judge them."""
+        by_version: defaultdict[str, list[Task]] = defaultdict(list)
+        for task in tasks:
+            by_version[task.scope.version].append(task)
+        found = set()
+        for version, mine in by_version.items():
+            since = min(task.window.start for task in mine)
+            until = max(task.window.end for task in mine)
+            held = reading.resolution(self._c, self._system, version, since, until)
+            found |= {task for task in mine if not held.holds(task.window)}
+        return found
 
     def _choices(self) -> Iterable[tuple[str, Applied[OversightPolicy] | None]]:
         return self._policies.items() or [("", None)]

@@ -30,6 +30,7 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import leases
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import NotHeld
 from watchkeeper_shared.specs import AISystem
 from watchkeeper_shared.topics import PREDICTIONS
 
@@ -146,10 +147,13 @@ class Judge:
             agenda = planner.agenda(WINDOWS_AT_ONCE)
         if not agenda.tasks and not agenda.covered:
             return False
-        with self._database.transaction() as c:
-            if not self._holds_lease(c, system, now):
-                return False
-            self._work_off(c, system, spec, agenda, found)
+        try:
+            with self._database.transaction() as c:
+                if not self._holds_lease(c, system, now):
+                    return False
+                self._work_off(c, system, spec, agenda, found)
+        except NotHeld:
+            return True  # another judge rolled it up since it was planned: plan again
         return agenda.more
 
     def _work_off(
@@ -166,7 +170,9 @@ class Judge:
             teller = Teller(scope, first.policy, spec, self._baselines, now)
             for kind, count in teller.tell(c, first.window.start).items():
                 self._meters.breach_events.labels(kind).inc(count)
-        panes.judged(c, system, agenda.covered)
+        panes.judged(c, system, agenda.covered, now)
+        if agenda.not_held:
+            counting.count(c, {(system, "windows_not_held"): agenda.not_held})
 
     def _judge_window(
         self, c: sa.Connection, task: Task, spec: AISystem, found: Tide, now: datetime

@@ -14,7 +14,7 @@ from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.pooling import Pooling
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.segments import slices_of
-from watchkeeper_monitor.store import measurements, panes, windows
+from watchkeeper_monitor.store import measurements, reading, windows
 from watchkeeper_monitor.store.windows import Judged
 from watchkeeper_monitor.windows import Status, status
 from watchkeeper_shared.specs import AISystem
@@ -80,9 +80,9 @@ def merged(
 ) -> tuple[Baseline, Profile]:
     """Return the merge of all panes of a window, over all writers, and what it is counted on."""
     scope = task.scope
-    stored = panes.in_window(c, scope.system, scope.version, task.window)
+    stored = reading.in_window(c, scope.system, scope.version, task.window)
     current = baselines.current(scope.system, spec, scope.version)
-    key = panes.counted_on(stored, current.key)
+    key = reading.counted_on(stored, current.key)
     baseline = baselines.under(key, scope.system, spec, scope.version) or current
     slices = () if task.policy is None else slices_of(task.policy.spec.rules)
     profile = Profile.empty(baseline.grid, slices)

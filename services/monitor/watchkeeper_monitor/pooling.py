@@ -22,8 +22,9 @@ from watchkeeper_monitor.experience import Broken, Experience, Key
 from watchkeeper_monitor.judging import Pool, Series, sights_of
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.resolution import Resolution
 from watchkeeper_monitor.scales import POOLED, Block, blocks_ending, is_side_by_side
-from watchkeeper_monitor.store import blocks, measurements, panes, sights
+from watchkeeper_monitor.store import blocks, measurements, reading, sights
 from watchkeeper_monitor.store.blocks import BlockKey, StoredBlock
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.windows import Span
@@ -46,14 +47,16 @@ class Pooling:
     baseline: Baseline
     _stamps: dict[Span, int] = field(default_factory=dict)
     _merged: dict[Span, Profile] = field(default_factory=dict)
+    _resolution: Resolution | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """What ends with the window, if a limit could be passed at all."""
+        """What ends with the window and is held, if a limit could be passed at all."""
         policy = self._policy
         if policy is None or all(rule.breach is None for rule in policy.rules):
             return ()
-        return blocks_ending(self.task.window, self.task.spec)
+        found = blocks_ending(self.task.window, self.task.spec)
+        return tuple(block for block in found if self._held(found[-1].span).holds(block.span))
 
     @property
     def stamp(self) -> str:
@@ -108,10 +111,16 @@ class Pooling:
     def _policy(self) -> OversightPolicy | None:
         return None if self.task.policy is None else self.task.policy.spec
 
+    def _held(self, widest: Span) -> Resolution:
+        if self._resolution is None:
+            scope, (start, end) = self.task.scope, (widest.start, widest.end)
+            self._resolution = reading.resolution(self.c, scope.system, scope.version, start, end)
+        return self._resolution
+
     def _stamp(self, span: Span) -> int:
         if span not in self._stamps:
             scope = self.task.scope
-            self._stamps[span] = panes.stamp(self.c, scope.system, scope.version, span)
+            self._stamps[span] = reading.stamp(self.c, scope.system, scope.version, span)
         return self._stamps[span]
 
     def _profile(self, block: Block) -> Profile:
@@ -133,12 +142,13 @@ class Pooling:
 
     def _merge(self, block: Block) -> Profile:
         profile = Profile.empty(self.baseline.grid)
-        if block.scale > POOLED[0]:
+        held = self._held(block.span)
+        if block.scale > POOLED[0] and all(map(held.holds, block.halves)):
             for half in block.halves:
                 profile.merge(self._profile(Block(block.scale // 2, half)))
             return profile
         scope = self.task.scope
-        for one in panes.in_window(self.c, scope.system, scope.version, block.span):
+        for one in reading.in_window(self.c, scope.system, scope.version, block.span):
             if one.reference == self.baseline.key:
                 profile.merge(Profile.from_bytes(self.baseline.grid, one.profile))
         return profile

@@ -54,6 +54,10 @@ class Span:
         """Return whether `other` lies inside this span."""
         return self.start <= other.start and other.end <= self.end
 
+    def overlaps(self, other: Span) -> bool:
+        """Return whether both share time."""
+        return self.start < other.end and other.start < self.end
+
 
 def pane_length(specs: Iterable[WindowSpec]) -> timedelta:
     """Return the longest pane of which every window of `specs` is a whole merge.

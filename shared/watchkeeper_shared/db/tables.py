@@ -242,6 +242,7 @@ samples = _table(
 
 # `changed` grows with every flush into the pane; `judged` is the value that the judge
 # saw. A pane is dirty while they differ, so a flush during a judgement is never missed.
+# An hour or a day that panes were merged into is a row too: what `held` says of it.
 panes = _table(
     "panes",
     "monitor",
@@ -251,6 +252,9 @@ panes = _table(
     sa.Column("pane_end", Instant, primary_key=True),
     sa.Column("changed", sa.BigInteger, nullable=False),
     sa.Column("judged", sa.BigInteger, nullable=False),
+    sa.Column("judged_at", Instant),  # since when it rests; unknown from before there was this
+    # pane: as it was counted; rolled: the sum of panes; gone: dropped, and nothing is known.
+    sa.Column("held", sa.String(8), nullable=False, server_default="pane"),
 )
 
 # The next block of a system takes its number here, and holds the row until it commits: so blocks
@@ -387,6 +391,14 @@ measurements = _table(
     sa.Column("computed_at", Instant, nullable=False),
     sa.Index(None, "system", "metric", "column", "window_start"),
     sa.Index(None, "policy", "system", "version", "window_start", "current"),
+    # What is removed one day: few rows of many.
+    sa.Index(
+        "ix_measurements_superseded",
+        "system",
+        "computed_at",
+        sqlite_where=sa.text("current IS 0"),
+        postgresql_where=sa.text("current IS false"),
+    ),
 )
 
 # Merged profiles of 2 to 32 windows: a block twice as long is the merge of two. `stamp` is the

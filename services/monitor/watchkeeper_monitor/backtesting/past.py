@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from watchkeeper_monitor.backtesting.schedule import WHOLE
 from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.metrics.selected import Selection
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.store.panes import StoredProfile, counted_on
+from watchkeeper_monitor.resolution import Resolution
+from watchkeeper_monitor.store.reading import StoredProfile, counted_on
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.specs import AISystem
 
@@ -54,6 +56,8 @@ class Past:
         What rules look at; nothing else is measured.
     slices
         Slices of the rows that rules look at.
+    held
+        What of it was rolled up or dropped.
     """
 
     system: str
@@ -64,6 +68,7 @@ class Past:
     under: Callable[[str], Baseline | None]
     metrics: frozenset[str]
     slices: tuple[str, ...] = ()
+    held: Resolution = WHOLE
     _profiles: dict[tuple[Span, str], Profile] = field(default_factory=dict)
     _seen: dict[tuple[Span, str], Seen] = field(default_factory=dict)
 

@@ -149,10 +149,11 @@ class _Judge:
     memory: _Memory
 
     def blocks(self, window: Span) -> tuple[Block, ...]:
-        """Return the blocks that end with a window, if a limit could be passed at all."""
+        """Return the blocks that end with a window and are held, if a limit could be passed."""
         if all(rule.breach is None for rule in self.policy.rules):
             return ()
-        return blocks_ending(window, self.policy.window)
+        found = blocks_ending(window, self.policy.window)
+        return tuple(block for block in found if self.past.held.holds(block.span))
 
     def window(self, baseline: Baseline, window: Span, blocks: Sequence[Block]) -> None:
         """Judge one window and remember what it said."""

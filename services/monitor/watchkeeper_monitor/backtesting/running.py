@@ -19,7 +19,7 @@ from watchkeeper_monitor.backtesting.schedule import schedule
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.confirming import realised
 from watchkeeper_monitor.segments import slices_of
-from watchkeeper_monitor.store import panes, windows
+from watchkeeper_monitor.store import reading, windows
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
@@ -141,15 +141,17 @@ class Backtest:
 
     def _past(self, c: sa.Connection, system: str, spec: AISystem, version: str) -> Past:
         rules = [rule for _, one in self._policies(system) for rule in one.rules]
+        asked = self._question
         return Past(
             system=system,
             version=version,
             spec=spec,
-            panes=tuple(_panes(c, system, version, self._question)),
+            panes=tuple(_panes(c, system, version, asked)),
             current=self._baselines.current(system, spec, version),
             under=lambda key: self._baselines.under(key, system, spec, version),
             metrics=frozenset(_metrics(rules)),
             slices=slices_of(rules),
+            held=reading.resolution(c, system, version, asked.since, asked.until),
         )
 
     def _policies(self, system: str) -> Iterator[tuple[str, OversightPolicy]]:
@@ -159,11 +161,12 @@ class Backtest:
                 yield name, one.spec
 
     def _found(self, past: Past) -> Found:
+        asked = self._question
         told: defaultdict[str, list[Breach]] = defaultdict(list)
         skipped, judged = [], 0
         for name, policy in self._policies(past.system):
             spans = [pane.span for pane in past.panes]
-            plan = schedule(spans, policy.window, self._question.since, self._question.until)
+            plan = schedule(spans, policy.window, asked.since, asked.until, past.held)
             told[name] = replay(past, policy, plan.windows)
             judged += len(plan.windows) if name == NEW else 0
             skipped += [
@@ -186,6 +189,6 @@ def _metrics(rules: Iterable[Rule]) -> Iterator[str]:
 
 def _panes(c: sa.Connection, system: str, version: str, question: Question) -> Iterator[Pane]:
     """Yield the panes of a version that reach into the time asked for, in order."""
-    stored = panes.between(c, system, version, question.since, question.until)
+    stored = reading.between(c, system, version, question.since, question.until)
     for span, mine in groupby(stored, key=lambda one: one[0]):
         yield Pane(span, tuple(profile for _, profile in mine))

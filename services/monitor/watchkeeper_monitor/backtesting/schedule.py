@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from watchkeeper_monitor.agenda import MOST_EMPTY
+from watchkeeper_monitor.resolution import Reach, Resolution
 from watchkeeper_monitor.windows import Span, empty_after, windows_over
 from watchkeeper_shared.specs import WindowSpec
+
+CUT = "a pane reaches over an end of the window, so its rows cannot be divided"
+WHOLE = Resolution(())
+"""Nothing was rolled up or dropped."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,7 +32,13 @@ class Schedule:
     gaps: tuple[Gap, ...]
 
 
-def schedule(panes: Sequence[Span], spec: WindowSpec, since: datetime, until: datetime) -> Schedule:
+def schedule(
+    panes: Sequence[Span],
+    spec: WindowSpec,
+    since: datetime,
+    until: datetime,
+    held: Resolution = WHOLE,
+) -> Schedule:
     """Return the settled windows from `since` to `until` over these panes.
 
     Parameters
@@ -38,40 +47,25 @@ def schedule(panes: Sequence[Span], spec: WindowSpec, since: datetime, until: da
         In order of time.
     until
         The present instant: a window that ends, with its lateness, after it is not settled.
+    held
+        What of that time was rolled up or dropped.
     """
     settled = until - spec.lateness_delta
     found: set[Span] = set()
     gaps = set()
-    for pane in panes:
+    for pane in sorted({*panes, *held.gone}):
         over = windows_over(pane, spec)
         if not over:
             gaps.add(Gap(pane, f"a pane of {pane.end - pane.start} is in no window of {spec.size}"))
         found.update(over)
     whole = {window for window in found if since <= window.start and window.end <= settled}
-    reach = _Reach.of(panes)
+    reach = Reach(panes)
+    why = {one: held.why_not(one) for one in whole}
     cut = {one for one in whole if reach.cuts(one.start) or reach.cuts(one.end)}
-    reason = "a pane reaches over an end of the window, so its rows cannot be divided"
-    gaps |= {Gap(window, reason) for window in cut}
-    kept = sorted(whole - cut)
+    why |= dict.fromkeys(cut, CUT)
+    gaps |= {Gap(window, reason) for window, reason in why.items() if reason}
+    kept = sorted(window for window, reason in why.items() if not reason)
     return Schedule(tuple(_with_empty(kept, spec, settled)), tuple(sorted(gaps)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How far panes reach that begin before an instant."""
-
-    starts: list[datetime]
-    ends: list[datetime]
-
-    @classmethod
-    def of(cls, panes: Sequence[Span]) -> _Reach:
-        ends = list(accumulate((pane.end for pane in panes), max))
-        return cls([pane.start for pane in panes], ends)
-
-    def cuts(self, edge: datetime) -> bool:
-        """Return whether a pane begins before an edge and ends after it."""
-        before = bisect_left(self.starts, edge)
-        return before > 0 and self.ends[before - 1] > edge
 
 
 def _with_empty(windows: Sequence[Span], spec: WindowSpec, settled: datetime) -> Iterable[Span]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from watchkeeper_monitor import samples
-from watchkeeper_monitor.store import evidence, labels, panes
+from watchkeeper_monitor.store import evidence, labels, reading
 from watchkeeper_monitor.store.evidence import EvidenceState, Frozen
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.windows import Span
@@ -25,19 +25,23 @@ def freeze(
     """Keep the sample of a window as it is now; return the id of the evidence.
 
     All breaches of one window share it: the id is made of the system, the version, the
-    window, its revision and the reference. None where the window has no rows to keep.
+    window, its revision and the reference. None where the window has no rows to keep, or
+    their time was rolled up: then labels that came past their horizon opened it.
 
     Parameters
     ----------
     current
         The key of the grid that predictions are counted on now.
     """
-    profiles = panes.in_window(c, scope.system, scope.version, window)
-    reference = panes.counted_on(profiles, current)
+    held = reading.resolution(c, scope.system, scope.version, window.start, window.end)
+    if not held.holds(window):
+        return None
+    profiles = reading.in_window(c, scope.system, scope.version, window)
+    reference = reading.counted_on(profiles, current)
     the_id = evidence_id(scope, window, revision, reference)
     if evidence.exists(c, the_id):
         return the_id
-    stored = panes.samples_in_window(c, scope.system, scope.version, reference, window)
+    stored = reading.samples_in_window(c, scope.system, scope.version, reference, window)
     if not stored:
         return None
     sample = samples.smallest([samples.from_bytes(one) for one in stored], MOST_ROWS)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.db.upsert import insert
+from watchkeeper_shared.errors import Conflict
 
 _PARTS = 16
 """So many parts of a sample are made one."""
@@ -35,15 +35,6 @@ class PaneKey:
     version: str
     reference: str
     pane: Span
-
-
-@dataclass(frozen=True, slots=True)
-class StoredProfile:
-    """The bytes of one writer's profile."""
-
-    reference: str
-    rows: int
-    profile: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,13 @@ def _values(key: PaneKey, source: str) -> dict[str, object]:
 def merge_profile(
     c: sa.Connection, key: PaneKey, source: str, delta: Profile, grid: Grid, rows: int
 ) -> None:
-    """Add `delta` to what this writer has in the pane. Only one writer may use `source`."""
+    """Add `delta` to what this writer has in the pane. Only one writer may use `source`.
+
+    Raises
+    ------
+    Conflict
+        What was there was rolled up meanwhile: roll back and repeat.
+    """
     query = sa.select(profiles.c.rows, profiles.c.profile).where(*_row(profiles, key, source))
     stored = c.execute(query).one_or_none()
     if stored is None:
@@ -89,11 +86,13 @@ def merge_profile(
         return
     merged = Profile.from_bytes(grid, stored.profile)
     merged.merge(delta)
-    c.execute(
+    done = c.execute(
         sa.update(profiles)
         .where(*_row(profiles, key, source))
         .values(rows=stored.rows + rows, profile=merged.to_bytes())
     )
+    if done.rowcount != 1:
+        raise Conflict(f"the pane {key.pane} of {key.system} was rolled up meanwhile; repeat")
 
 
 def merge_sample(
@@ -129,7 +128,8 @@ def merge_sample(
         stored = []
     fresh = sampling.smallest([fresh], k)
     values = {
-        "part": len(stored),
+        # Not their number: the first parts may have been dropped.
+        "part": stored[-1].part + 1 if stored else 0,
         "rows": fresh.num_rows,
         "largest": fresh.column(sampling.KEY)[-1].as_py(),
         "sample": sampling.to_bytes(fresh),
@@ -173,8 +173,8 @@ def dirty(c: sa.Connection, system: str, limit: int) -> list[DirtyPane]:
     return [DirtyPane(row.version, Span(row.pane_start, row.pane_end), row.changed) for row in rows]
 
 
-def judged(c: sa.Connection, system: str, seen: Iterable[DirtyPane]) -> None:
-    """Note what the judge saw; a flush in between leaves the pane dirty."""
+def judged(c: sa.Connection, system: str, seen: Iterable[DirtyPane], now: datetime) -> None:
+    """Note what the judge saw, and when; a flush in between leaves the pane dirty."""
     # In the order in which flushes touch panes, so that the two never deadlock.
     for one in sorted(seen, key=lambda one: (one.version, one.pane)):
         c.execute(
@@ -185,81 +185,5 @@ def judged(c: sa.Connection, system: str, seen: Iterable[DirtyPane]) -> None:
                 panes.c.pane_start == one.pane.start,
                 panes.c.pane_end == one.pane.end,
             )
-            .values(judged=one.changed)
+            .values(judged=one.changed, judged_at=now)
         )
-
-
-def in_window(c: sa.Connection, system: str, version: str, window: Span) -> list[StoredProfile]:
-    """Return the profiles of all panes inside a window, of every writer and reference."""
-    rows = c.execute(
-        sa.select(profiles.c.reference, profiles.c.rows, profiles.c.profile).where(
-            *_inside(profiles, system, version, window)
-        )
-    )
-    return [StoredProfile(row.reference, row.rows, row.profile) for row in rows]
-
-
-def between(
-    c: sa.Connection, system: str, version: str, since: datetime, until: datetime
-) -> Iterator[tuple[Span, StoredProfile]]:
-    """Yield the profiles of the panes that lie in a stretch of time or reach into it, in order."""
-    rows = c.execute(
-        sa.select(
-            profiles.c.pane_start,
-            profiles.c.pane_end,
-            profiles.c.reference,
-            profiles.c.rows,
-            profiles.c.profile,
-        )
-        .where(
-            profiles.c.system == system,
-            profiles.c.version == version,
-            profiles.c.pane_end > since,
-            profiles.c.pane_start < until,
-        )
-        .order_by(profiles.c.pane_start, profiles.c.pane_end)
-    )
-    for row in rows:
-        span = Span(row.pane_start, row.pane_end)
-        yield span, StoredProfile(row.reference, row.rows, row.profile)
-
-
-def stamp(c: sa.Connection, system: str, version: str, span: Span) -> int:
-    """Return a number that grows whenever anything under a span changes."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(panes.c.changed), 0)).where(
-        *_inside(panes, system, version, span)
-    )
-    return int(c.execute(query).scalar_one())
-
-
-def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
-    """Return the key of a window's grid: the current one if any row is on it, else the fullest.
-
-    Counts on two grids do not merge, so a window in which the reference changed is judged
-    on the rows since then.
-    """
-    rows: Counter[str] = Counter()
-    for one in stored:
-        rows[one.reference] += one.rows
-    if current in rows or not rows:
-        return current
-    return max(sorted(rows), key=lambda key: rows[key])
-
-
-def samples_in_window(
-    c: sa.Connection, system: str, version: str, reference: str, window: Span
-) -> list[bytes]:
-    """Return the samples of all panes inside a window on one grid."""
-    where = (*_inside(samples, system, version, window), samples.c.reference == reference)
-    return list(c.execute(sa.select(samples.c.sample).where(*where)).scalars())
-
-
-def _inside(
-    table: sa.Table, system: str, version: str, window: Span
-) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.system == system,
-        table.c.version == version,
-        table.c.pane_start >= window.start,
-        table.c.pane_end <= window.end,
-    )

@@ -1,0 +1,139 @@
+"""The one reader of what was counted: panes, hours and days alike.
+
+Every row is stored once, at one resolution, so a window is the merge of what lies in it. What
+cannot be answered is said, and never answered with a part: see `resolution`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.resolution import DAY, Held, Resolution, Resting
+from watchkeeper_monitor.windows import Span
+from watchkeeper_shared.db.tables import panes, profiles, samples
+from watchkeeper_shared.errors import NotHeld
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """The bytes of one writer's profile."""
+
+    reference: str
+    rows: int
+    profile: bytes
+
+
+def in_window(c: sa.Connection, system: str, version: str, window: Span) -> list[StoredProfile]:
+    """Return the profiles of all panes inside a window, of every writer and reference.
+
+    Raises
+    ------
+    NotHeld
+        The window cannot be cut out of what was rolled up, or reaches into what was dropped.
+    """
+    reason = resolution(c, system, version, window.start, window.end).why_not(window)
+    if reason:
+        raise NotHeld(f"{system} {version} from {window.start} to {window.end}: {reason}")
+    rows = c.execute(
+        sa.select(profiles.c.reference, profiles.c.rows, profiles.c.profile).where(
+            *inside(profiles, system, version, window)
+        )
+    )
+    return [StoredProfile(row.reference, row.rows, row.profile) for row in rows]
+
+
+def between(
+    c: sa.Connection, system: str, version: str, since: datetime, until: datetime
+) -> Iterator[tuple[Span, StoredProfile]]:
+    """Yield the profiles of the panes that lie in a stretch of time or reach into it, in order.
+
+    Which windows may be made of them, `resolution` of the same stretch says.
+    """
+    rows = c.execute(
+        sa.select(
+            profiles.c.pane_start,
+            profiles.c.pane_end,
+            profiles.c.reference,
+            profiles.c.rows,
+            profiles.c.profile,
+        )
+        .where(
+            profiles.c.system == system,
+            profiles.c.version == version,
+            profiles.c.pane_end > since,
+            profiles.c.pane_start < until,
+        )
+        .order_by(profiles.c.pane_start, profiles.c.pane_end)
+    )
+    for row in rows:
+        span = Span(row.pane_start, row.pane_end)
+        yield span, StoredProfile(row.reference, row.rows, row.profile)
+
+
+def resolution(
+    c: sa.Connection, system: str, version: str, since: datetime, until: datetime
+) -> Resolution:
+    """Return how a stretch of time is held."""
+    rows = c.execute(
+        sa.select(panes.c.pane_start, panes.c.pane_end, panes.c.held, panes.c.judged_at)
+        .where(
+            panes.c.system == system,
+            panes.c.version == version,
+            # Nothing that was rolled up is longer than a day: this bounds the search.
+            panes.c.pane_start > since - DAY,
+            panes.c.pane_start < until,
+            panes.c.pane_end > since,
+            panes.c.held != Held.PANE.value,
+        )
+        .order_by(panes.c.pane_start, panes.c.pane_end)
+    )
+    return Resolution(
+        [Resting(Span(row.pane_start, row.pane_end), Held(row.held), row.judged_at) for row in rows]
+    )
+
+
+def stamp(c: sa.Connection, system: str, version: str, span: Span) -> int:
+    """Return a number that grows whenever anything under a span changes."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(panes.c.changed), 0)).where(
+        *inside(panes, system, version, span)
+    )
+    return int(c.execute(query).scalar_one())
+
+
+def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
+    """Return the key of a window's grid: the current one if any row is on it, else the fullest.
+
+    Counts on two grids do not merge, so a window in which the reference changed is judged
+    on the rows since then.
+    """
+    rows: Counter[str] = Counter()
+    for one in stored:
+        rows[one.reference] += one.rows
+    if current in rows or not rows:
+        return current
+    return max(sorted(rows), key=lambda key: rows[key])
+
+
+def samples_in_window(
+    c: sa.Connection, system: str, version: str, reference: str, window: Span
+) -> list[bytes]:
+    """Return the samples of all panes inside a window on one grid."""
+    where = (*inside(samples, system, version, window), samples.c.reference == reference)
+    return list(c.execute(sa.select(samples.c.sample).where(*where)).scalars())
+
+
+def inside(
+    table: sa.Table, system: str, version: str, window: Span
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the condition that a pane of `table` lies inside a window."""
+    return (
+        table.c.system == system,
+        table.c.version == version,
+        table.c.pane_start >= window.start,
+        table.c.pane_end <= window.end,
+    )
