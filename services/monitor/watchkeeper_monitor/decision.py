@@ -19,6 +19,12 @@ from watchkeeper_shared.states import State
 
 _FEWEST_POSITIVES = 5.0
 _HEALTHY = (State.OK, State.WARN)
+_OF_TWO = (RateGap, RateRatio)
+_NEEDED = {
+    name: (entry.min_rows, "labels" if entry.family is Family.PERFORMANCE else "rows")
+    for name, entry in CATALOGUE.items()
+}
+"""Metric → how many of what it needs."""
 
 Asked = Callable[[], Dispersion]
 """Dispersion costs a look at stored windows, so it is asked for only where it decides."""
@@ -196,26 +202,23 @@ def _lacking(value: Value, rule: Rule | None) -> Judgement | None:
         state = State.INSUFFICIENT if value.n else State.NO_DATA
         size = f"; n={value.n:,}" if value.n else ""
         return Judgement(state, f"{_what(value)} has no value: {value.note}{size}")
-    entry = CATALOGUE.get(value.metric)
-    least = 1 if entry is None else entry.min_rows
+    least, what = _NEEDED.get(value.metric, (1, "rows"))
     if rule is not None and rule.min_rows is not None:
         least = rule.min_rows
-    counted, what = value.n, "labels" if entry and entry.family is Family.PERFORMANCE else "rows"
-    if isinstance(value.test, RateGap | RateRatio):
+    counted = value.n
+    if isinstance(value.test, _OF_TWO):
         counted, what = min(value.test.a.n, value.test.b.n), "rows in the smaller group"
     if counted < least:
         return Judgement(
             State.INSUFFICIENT,
             f"{_named(value)}, but {counted:,} {what} where {least:,} are needed",
         )
-    return _few_positives(value)
+    return _few_positives(value, value.test) if isinstance(value.test, _OF_TWO) else None
 
 
-def _few_positives(value: Value) -> Judgement | None:
+def _few_positives(value: Value, test: RateGap | RateRatio) -> Judgement | None:
     """Refuse to compare groups of which one must be expected to have no positives at all."""
-    if not isinstance(value.test, RateGap | RateRatio):
-        return None
-    a, b = value.test.a, value.test.b
+    a, b = test.a, test.b
     expected = min(a.n, b.n) * (a.successes + b.successes) / (a.n + b.n)
     if expected >= _FEWEST_POSITIVES:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from watchkeeper_monitor.decision import (
     Asked,
     Judgement,
     Look,
+    decide,
     decide_pooled,
     independent,
     levels,
@@ -93,7 +95,13 @@ def judge(
         What earlier windows taught about dispersion; None takes rows to be independent.
     """
     rules = () if policy is None else policy.rules
-    matches = [[rule for rule in rules if looks_at(rule, value, features)] for value in values]
+    of_metric: defaultdict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        of_metric[rule.metric].append(rule)
+    matches = [
+        [rule for rule in of_metric.get(value.metric, ()) if looks_at(rule, value, features)]
+        for value in values
+    ]
     series = sum(map(len, matches))
     alpha = levels(policy, series) if policy is not None and series else 1.0
     pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
@@ -105,8 +113,7 @@ def judge(
             judgement = decide_pooled(own, looks, rule, alpha)
             found.append(_measurement(value, rule, judgement, reference))
         if not looking:
-            judgement = decide_pooled(Look(1, value), (), None, alpha)
-            found.append(_measurement(value, None, judgement, reference))
+            found.append(_measurement(value, None, decide(value, None, alpha), reference))
     seen = {one.series.rule for one in found}
     return found + [_blind(rule) for rule in rules if rule.id not in seen]
 

@@ -8,8 +8,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -24,8 +23,7 @@ Ints = npt.NDArray[np.int64]
 CALIBRATED_ROWS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(msgspec.Struct, frozen=True, gc=False):
     """The calibration error of some rows.
 
     Parameters

@@ -64,24 +64,59 @@ def widths_of(grid: Grid) -> Widths:
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
-    """Counts of window and reference, their shares and the gap between what they add up to."""
+class Side:
+    """What a window or a reference says about every axis; computed once for a reference.
+
+    Parameters
+    ----------
+    counts, sums
+        Rows in each cell, and running sums of them.
+    n
+        Rows of each axis; an axis without a value counts as one row.
+    shares, curve
+        Counts and sums divided by n.
+    tails
+        `[2, axes]`: mean distance below and above the reference's ends.
+    """
 
     counts: Ints
-    base: Ints
+    sums: Ints
     n: Floats
-    m: Floats
-    q: Floats
-    p: Floats
+    shares: Floats
+    curve: Floats
+    tails: Floats
+
+    @classmethod
+    def of(cls, cells: Ragged, profile: Profile) -> Side:
+        """Return one side of a comparison."""
+        counts = profile.section("cells")
+        sums = cells.running(counts)
+        n = np.maximum(cells.sum(counts), 1).astype(np.float64)
+        each = n.take(cells.owner)
+        excess = np.stack([profile.section("excess_below"), profile.section("excess_above")])
+        return cls(counts, sums, n, counts / each, sums / each, EXCESS.total(excess) / n)
+
+
+@lru_cache(maxsize=256)
+def side_of(grid: Grid, reference: Profile, _rows: int) -> Side:
+    """Return a reference's side, computed once for all windows that are compared with it."""
+    return Side.of(widths_of(grid).cells, reference)
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """A window, its reference, and the gap between what their shares add up to."""
+
+    window: Side
+    base: Side
     gap: Floats
 
     @classmethod
-    def of(cls, cells: Ragged, counts: Ints, base: Ints) -> Curves:
-        """Return the curves of all axes; an axis without a value counts as one row."""
-        n, m = (np.maximum(cells.sum(one), 1).astype(np.float64) for one in (counts, base))
-        each_n, each_m = n[cells.owner], m[cells.owner]
-        gap = cells.running(counts) / each_n - cells.running(base) / each_m
-        return cls(counts, base, n, m, counts / each_n, base / each_m, gap)
+    def of(cls, grid: Grid, window: Profile, reference: Profile) -> Curves:
+        """Return the curves of all axes."""
+        mine = Side.of(widths_of(grid).cells, window)
+        base = side_of(grid, reference, reference.rows)
+        return cls(mine, base, mine.curve - base.curve)
 
 
 def ks(at: Widths, curves: Curves) -> Bounded:
@@ -91,31 +126,35 @@ def ks(at: Widths, curves: Curves) -> Bounded:
     begins with a gap d the two functions can part by at most the window's or the reference's
     share of that cell. A cell that holds a single value hides nothing.
     """
-    before = curves.gap - (curves.q - curves.p)
-    value = at.cells.max(np.abs(curves.gap))
-    inside = np.maximum(np.abs(before + curves.q), np.abs(before - curves.p))
+    q, p, gap = curves.window.shares, curves.base.shares, curves.gap
+    before = gap - (q - p)
+    value = at.cells.max(np.abs(gap))
+    inside = np.maximum(np.abs(before + q), np.abs(before - p))
     inside[at.single] = 0.0
     bound = np.maximum(at.cells.max(inside) - value, 0.0)
-    noise = _KS_95 * np.sqrt(1 / curves.n + 1 / curves.m)
+    noise = _KS_95 * np.sqrt(1 / curves.window.n + 1 / curves.base.n)
     low, high = np.maximum(value - noise, 0.0), np.minimum(value + bound + noise, 1.0)
     return value, low, high, bound
 
 
-def wasserstein(at: Widths, curves: Curves, window: Profile, reference: Profile) -> Bounded:
+def wasserstein(at: Widths, curves: Curves) -> Bounded:
     """Return W1 in reference sd, its interval, and the greatest error that binning can make.
 
     The integral of `|G - F|` with both functions taken as straight inside a cell; beyond the
     reference's ends the sums of excess make it exact.
     """
-    before = np.roll(curves.gap, 1)  # what rolls in stands before an outer cell, of width 0
+    mine, base = curves.window, curves.base
+    before = np.empty_like(curves.gap)
+    before[0] = 0.0  # as before every outer cell, which has the width 0
+    before[1:] = curves.gap[:-1]
     inner = at.cells.sum(_straight(before, curves.gap) * at.widths)
     # A step instead of a straight line moves at most half the cell's mass across the cell.
-    bound = at.cells.sum(at.widths * (curves.q + curves.p)) / 2
-    tails, tail_bound = _tails(window, reference, curves.n, curves.m)
-    both = curves.counts + curves.base
-    mixed = (at.cells.running(both) - both) / (curves.n + curves.m)[at.cells.owner]
+    bound = at.cells.sum(at.widths * (mine.shares + base.shares)) / 2
+    tails, tail_bound = _tails(mine, base)
+    both = mine.sums + base.sums - (mine.counts + base.counts)
+    mixed = both / (mine.n + base.n).take(at.cells.owner)
     width = at.cells.sum(np.sqrt(np.maximum(mixed * (1 - mixed), 0.0)) * at.widths)
-    noise = Z * np.sqrt(1 / curves.n + 1 / curves.m) * width
+    noise = Z * np.sqrt(1 / mine.n + 1 / base.n) * width
     value, bound = inner + tails, bound + tail_bound
     return value, np.maximum(value - bound - noise, 0.0), value + bound + noise, bound
 
@@ -123,17 +162,16 @@ def wasserstein(at: Widths, curves: Curves, window: Profile, reference: Profile)
 def _straight(left: Floats, right: Floats) -> Floats:
     """Return the mean of `|d|` along a line from `left` to `right`."""
     total = np.abs(left) + np.abs(right)
-    squares = left * left + right * right
-    crossed = np.divide(squares, 2 * total, out=np.zeros_like(total), where=total > 0)
-    return np.where(left * right >= 0, total / 2, crossed)
+    mean = total / 2
+    crossed = np.flatnonzero(left * right < 0)
+    if crossed.size:
+        a, b = left[crossed], right[crossed]
+        mean[crossed] = (a * a + b * b) / (2 * total[crossed])
+    return mean
 
 
-def _tails(window: Profile, reference: Profile, n: Floats, m: Floats) -> tuple[Floats, Floats]:
+def _tails(window: Side, reference: Side) -> tuple[Floats, Floats]:
     """Return the tails' share of W1; exact when only one of the two reaches there."""
-    value, bound = np.zeros_like(n), np.zeros_like(n)
-    for name in ("excess_below", "excess_above"):
-        mine = EXCESS.total(window.section(name)) / n
-        theirs = EXCESS.total(reference.section(name)) / m
-        value += np.abs(mine - theirs)
-        bound += 2 * np.minimum(mine, theirs)
-    return value, bound
+    mine, theirs = window.tails, reference.tails
+    value = np.abs(mine - theirs).sum(axis=0)
+    return value, (2 * np.minimum(mine, theirs)).sum(axis=0)

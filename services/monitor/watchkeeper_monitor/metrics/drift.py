@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,8 +19,8 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.layout import layout_of
 
 Ints = npt.NDArray[np.int64]
-Numbers = tuple[list[float], ...]
-"""Values, lows, highs and where there is one the bound, each a list by distribution."""
+Numbers = list[tuple[float, ...]]
+"""By distribution: value, low, high and, where there is one, the bound."""
 
 ON_COUNTS = {
     "psi": distances.psis,
@@ -29,9 +29,10 @@ ON_COUNTS = {
     "tvd": distances.tvds,
 }
 ON_MIX = ("psi", "js_distance", "tvd")
-ON_CURVES = ("wasserstein", "ks")
+ON_CURVES = {"wasserstein": curves.wasserstein, "ks": curves.ks}
 _ALL = frozenset((*ON_COUNTS, *ON_CURVES, *(f"group_mix_{name}" for name in ON_MIX)))
 _NO_REFERENCE = "there is no reference to compare with"
+_CONSTANT = "the reference is constant, so it has no standard deviation to measure in"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,65 +157,67 @@ class _Measured:
         self, grid: Grid, first: int, window: Profile, reference: Profile | None
     ) -> Iterator[Value]:
         """Yield the values of the window whose distributions begin at `first`."""
-        on_curves = [metric for metric in ON_CURVES if metric in self.wanted]
-        curved = _curved(grid, window, reference) if on_curves and reference is not None else {}
+        binned = [(name, found) for name, found in self.binned.items() if name in self.wanted]
+        mixes = [(f"group_mix_{name}", name) for name in ON_MIX]
+        mixed = [(name, self.binned[on]) for name, on in mixes if name in self.wanted]
+        curved = self._curved(grid, window, reference)
         for at, name in enumerate(self.plan.names):
             n, m, test = self.rows[first + at]
             if at == grid.score and not n and not m:
                 continue
-            one = _Column(name, n, None if reference is None else m, test, first + at)
-            if at >= self.plan.mixes:
-                yield from self._mixes(one)
-                continue
-            yield from (
-                one.value(metric, numbers)
-                for metric, numbers in self.binned.items()
-                if metric in self.wanted
-            )
-            if on_curves and at < len(grid.axes):
-                constant, alone = not grid.axes[at].sd > 0, replace(one, at=at)
-                for metric in on_curves:
-                    yield alone.value(metric, curved.get(metric, ()), constant=constant)
+            one = _Column(name, n, None if reference is None else m, test)
+            yield from one.values(binned if at < self.plan.mixes else mixed, first + at)
+            if at < len(grid.axes):
+                yield from one.on_curves(curved, at, constant=not grid.axes[at].sd > 0)
 
-    def _mixes(self, one: _Column) -> Iterator[Value]:
-        for metric in ON_MIX:
-            if f"group_mix_{metric}" in self.wanted:
-                yield one.value(f"group_mix_{metric}", self.binned[metric])
-
-
-def _curved(grid: Grid, window: Profile, reference: Profile) -> dict[str, Numbers]:
-    at = curves.widths_of(grid)
-    found = curves.Curves.of(at.cells, window.section("cells"), reference.section("cells"))
-    return {
-        "wasserstein": _listed(curves.wasserstein(at, found, window, reference)),
-        "ks": _listed(curves.ks(at, found)),
-    }
+    def _curved(
+        self, grid: Grid, window: Profile, reference: Profile | None
+    ) -> list[tuple[str, Numbers]]:
+        wanted = [metric for metric in ON_CURVES if metric in self.wanted]
+        if not wanted or reference is None:
+            return [(metric, []) for metric in wanted]
+        at, found = curves.widths_of(grid), curves.Curves.of(grid, window, reference)
+        return [(metric, _listed(ON_CURVES[metric](at, found))) for metric in wanted]
 
 
 def _listed(arrays: tuple[npt.NDArray[np.float64], ...]) -> Numbers:
-    return tuple(array.tolist() for array in arrays)
+    return list(zip(*(array.tolist() for array in arrays), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One distribution: its name, its totals, its test and its place in the plan."""
+    """One distribution: its name, its totals and its test."""
 
     name: str
     n: int
     m: int | None
     test: TwoSample
-    at: int
 
-    def value(self, metric: str, numbers: Numbers, *, constant: bool = False) -> Value:
-        """Return what a metric says of this distribution, or why it says nothing."""
+    def values(self, metrics: Iterable[tuple[str, Numbers]], at: int) -> Iterator[Value]:
+        """Yield what metrics say of the distribution at a place, or why they say nothing."""
         why = self._silence()
-        if not why and constant and metric == "wasserstein":
-            why = "the reference is constant, so it has no standard deviation to measure in"
-        if why:
-            return nothing(metric, self.name, why, n=self.n, reference_n=self.m)
-        value, low, high, *bound = (column[self.at] for column in numbers)
-        note = f"binning error at most {bound[0]:.2g}" if bound else ""
-        return Value(metric, self.name, "", value, low, high, self.n, self.m, self.test, note)
+        for metric, numbers in metrics:
+            if why:
+                yield self._nothing(metric, why)
+            else:
+                value, low, high = numbers[at]
+                yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test)
+
+    def on_curves(
+        self, metrics: Iterable[tuple[str, Numbers]], at: int, *, constant: bool
+    ) -> Iterator[Value]:
+        """Yield the same of metrics that say how much binning can hide."""
+        why = self._silence()
+        for metric, numbers in metrics:
+            if why or (constant and metric == "wasserstein"):
+                yield self._nothing(metric, why or _CONSTANT)
+                continue
+            value, low, high, bound = numbers[at]
+            note = f"binning error at most {bound:.2g}"
+            yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test, note)
+
+    def _nothing(self, metric: str, why: str) -> Value:
+        return nothing(metric, self.name, why, n=self.n, reference_n=self.m)
 
     def _silence(self) -> str:
         """Say why there is nothing to compare; empty when there is."""

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -46,8 +46,7 @@ _UNDEFINED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Confusion:
+class Confusion(msgspec.Struct, frozen=True, gc=False):
     """How many rows of each kind; expected ones are no whole numbers."""
 
     tp: float
@@ -62,13 +61,15 @@ class Confusion:
 
     def rate(self, metric: str) -> tuple[float, float] | None:
         """Return a rate and the rows it is a share of; None where it is not defined."""
-        parts = {
-            "accuracy": (self.tp + self.tn, self.rows),
-            "precision": (self.tp, self.tp + self.fp),
-            "recall": (self.tp, self.tp + self.fn),
-            "f1": (2 * self.tp, 2 * self.tp + self.fp + self.fn),
-        }
-        hits, n = parts[metric]
+        match metric:
+            case "accuracy":
+                hits, n = self.tp + self.tn, self.rows
+            case "precision":
+                hits, n = self.tp, self.tp + self.fp
+            case "recall":
+                hits, n = self.tp, self.tp + self.fn
+            case _:
+                hits, n = 2 * self.tp, 2 * self.tp + self.fp + self.fn
         return None if n <= 0 else (hits / n, n)
 
     def estimate(self, metric: str) -> Estimate | None:
@@ -93,14 +94,12 @@ def measure(spec: AISystem, grid: Grid, window: Profile) -> Iterator[Value]:
     if why:
         yield from (nothing(name, "", why, n=window.rows) for name in _names())
         return
-    yield from _rates(_expected(window, 0), "no row with a score")
+    everyone, *by_group = _expected(window)
+    yield from _rates(everyone, "no row with a score")
     yield _roc_auc(grid, window.cells(grid.score), f"{PREFIX}roc_auc")
     for row, column in enumerate(grid.attributes):
         if column.name in spec.groups:
-            groups = {
-                name: _expected(window, 1 + window.groups(row).start + code)
-                for code, name in enumerate(column.values)
-            }
+            groups = dict(zip(column.values, by_group[window.groups(row)], strict=False))
             yield from _by_group(column.name, groups, spec.groups[column.name].reference)
     yield from _track_record(grid, window)
 
@@ -120,10 +119,14 @@ def _names() -> Iterator[str]:
         yield from (prefix + name for name in (*RATES, "roc_auc"))
 
 
-def _expected(window: Profile, line: int) -> Confusion:
-    negative, positive = window.section("expected_rows")[line].tolist()
-    below, above = PROBABILITY.total(window.section("expected_positives")[line]).tolist()
-    return Confusion(tp=above, fp=positive - above, fn=below, tn=negative - below)
+def _expected(window: Profile) -> list[Confusion]:
+    """Return what to expect of everything, and then of each group of each attribute."""
+    rows = window.section("expected_rows").tolist()
+    positives = PROBABILITY.total(window.section("expected_positives")).tolist()
+    return [
+        Confusion(tp=above, fp=positive - above, fn=below, tn=negative - below)
+        for (negative, positive), (below, above) in zip(rows, positives, strict=True)
+    ]
 
 
 def _rates(expected: Confusion, empty: str, column: str = "", segment: str = "") -> Iterator[Value]:

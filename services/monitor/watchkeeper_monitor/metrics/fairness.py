@@ -16,7 +16,6 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import attrgetter
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.intervals import log_ratio, newcombe_of
@@ -138,7 +137,7 @@ def _value(metric: str, groups: Groups, used: tuple[str, ...], segment: str, not
     sides = [[groups.rates[kind][one] for one in used] for kind in kinds]
     ends = [_extremes(side) for side in sides]
     low, high = ends[0] if len(ends) == 1 else max(ends, key=_gap)
-    n = sum(one.test.n for side in sides for one in side)
+    n = sum([one.test.n for side in sides for one in side])
     note = (
         f"lowest {low.group} at {low.share:.4f}, highest {high.group} at {high.share:.4f}; {note}"
     )
@@ -162,4 +161,11 @@ def _gap(ends: tuple[GroupRate, GroupRate]) -> float:
 
 
 def _extremes(rates: list[GroupRate]) -> tuple[GroupRate, GroupRate]:
-    return min(rates, key=attrgetter("share")), max(reversed(rates), key=attrgetter("share"))
+    """Return the least, the first of equal ones, and the greatest, the last of equal ones."""
+    low = high = rates[0]
+    for one in rates[1:]:
+        if one.share < low.share:
+            low = one
+        if one.share >= high.share:
+            high = one
+    return low, high

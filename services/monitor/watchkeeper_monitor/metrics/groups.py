@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -31,7 +31,7 @@ DENOMINATORS = {
 """What each rate is a share of, in words."""
 
 
-class GroupRate:
+class GroupRate(msgspec.Struct, frozen=True):
     """One group's rate, with its interval computed once.
 
     Parameters
@@ -40,17 +40,19 @@ class GroupRate:
         Its name.
     test
         The counts.
+    share, interval
+        Their ratio, and its Wilson interval.
     """
 
-    def __init__(self, group: str, test: Rate) -> None:
-        self.group = group
-        self.test = test
-        self.share = test.successes / test.n
+    group: str
+    test: Rate
+    share: float
+    interval: Interval
 
-    @cached_property
-    def interval(self) -> Interval:
-        """The Wilson interval."""
-        return wilson(self.test.successes, self.test.n)
+    @classmethod
+    def of(cls, group: str, successes: int, n: int) -> GroupRate:
+        """Return the rate of a group with at least one row."""
+        return cls(group, Rate(successes, n), successes / n, wilson(successes, n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def groups_of(
     counted = dict(_counted(predicted, window, at, grid))
     rates = {
         kind: {
-            name: GroupRate(name, Rate(hits, n))
+            name: GroupRate.of(name, hits, n)
             for name, hits, n in zip(column.values, *of_kind, strict=False)
             if n
         }

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from watchkeeper_monitor.grids import Categories, Grid
 from watchkeeper_monitor.intervals import Z
 from watchkeeper_monitor.metrics.calibration import CALIBRATED_ROWS
@@ -15,8 +17,7 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(msgspec.Struct, frozen=True, gc=False):
     """What is compared of one group: a value, its standard error, the rows behind it."""
 
     value: float

@@ -47,7 +47,7 @@ def _coverage(window: Profile) -> Value:
 
 
 def _of_axes(grid: Grid, window: Profile, reference: Profile | None) -> Iterator[Value]:
-    at, cells = layout_of(grid), window.section("cells")
+    at, cells, rows = layout_of(grid), window.section("cells"), window.rows
     present = np.add.reduceat(cells, at.cell_starts[:-1]).tolist()
     # The first edge is the reference minimum, the last the next number after its maximum.
     outside = (cells[at.cell_starts[:-1]] + cells[at.cell_starts[1:] - 1]).tolist()
@@ -56,11 +56,11 @@ def _of_axes(grid: Grid, window: Profile, reference: Profile | None) -> Iterator
         if row == grid.score:
             sent = present[row] or mistyped[row]
             if sent or (reference is not None and reference.cells(row).any()):
-                yield share("missing_share", "score", missing[row], window.rows)
-                yield share("type_error_share", "score", mistyped[row], window.rows)
+                yield share("missing_share", "score", missing[row], rows)
+                yield share("type_error_share", "score", mistyped[row], rows)
         elif axis.field.startswith("features."):
-            yield share("missing_share", axis.name, missing[row], window.rows)
-            yield share("type_error_share", axis.name, mistyped[row], window.rows)
+            yield share("missing_share", axis.name, missing[row], rows)
+            yield share("type_error_share", axis.name, mistyped[row], rows)
             if axis.low is None:
                 why = "no reference range is known"
                 yield nothing("out_of_range_share", axis.name, why, n=present[row])
@@ -70,14 +70,15 @@ def _of_axes(grid: Grid, window: Profile, reference: Profile | None) -> Iterator
 
 
 def _of_categories(grid: Grid, window: Profile) -> Iterator[Value]:
-    starts, counts = layout_of(grid).category_starts.tolist(), window.section("categories")
+    starts, counts = layout_of(grid).category_starts.tolist(), window.section("categories").tolist()
+    rows = window.rows
     for row, column in enumerate(grid.categories):
-        missing = int(counts[starts[row] + column.null])
-        present = window.rows - missing
-        yield share("missing_share", column.name, missing, window.rows)
+        missing = counts[starts[row] + column.null]
+        present = rows - missing
+        yield share("missing_share", column.name, missing, rows)
         if column.open:
             why = "the reference does not say which values exist"
             yield nothing("unseen_share", column.name, why, n=present)
             continue
-        unseen = int(counts[starts[row] + column.unseen])
+        unseen = counts[starts[row] + column.unseen]
         yield share("unseen_share", column.name, unseen, present, empty=_ALL_MISSING)

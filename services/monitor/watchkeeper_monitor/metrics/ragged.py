@@ -67,4 +67,4 @@ class Ragged:
         """Return running sums that begin anew with each distribution; exact for integers."""
         sums = np.cumsum(values)
         before = (sums - values)[self.starts]
-        return np.asarray(sums - before[self.owner])
+        return np.asarray(sums - before.take(self.owner))

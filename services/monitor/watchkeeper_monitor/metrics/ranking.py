@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from watchkeeper_monitor.grids import Axis, Grid
+from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.intervals import Z
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
@@ -36,14 +37,15 @@ def measure(grid: Grid, window: Profile) -> Iterator[Value]:
         yield from (nothing(metric, "", why, n=n + p) for metric in ("roc_auc", "pr_auc"))
         return
     used = np.flatnonzero(scores.any(axis=0))
-    mixed = ~_single(grid.axes[grid.score])[used]
+    mixed = ~_single(grid)[used]
     yield _value("roc_auc", roc_auc(negative[used], positive[used], mixed), n + p)
     yield _value("pr_auc", average_precision(negative[used], positive[used], mixed), n + p)
 
 
-def _single(axis: Axis) -> Bools:
-    """Return which cells hold one number only."""
-    edges = axis.edge_array
+@lru_cache(maxsize=256)
+def _single(grid: Grid) -> Bools:
+    """Return which cells of the score hold one number only."""
+    edges = grid.axes[grid.score].edge_array
     inner = np.nextafter(edges[:-1], np.inf) == edges[1:]
     return np.concatenate([[False], inner, [False]])
 
