@@ -10,8 +10,9 @@ else. All cells are closed on the left: `[edge, next edge)`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -110,6 +111,21 @@ class Axis(msgspec.Struct, frozen=True, dict=True):
         edges = np.unique(edges[np.isfinite(edges)])
         cuts = np.searchsorted(edges, bounds, side="left") + 1
         return cls(name, field, tuple(edges.tolist()), tuple(cuts.tolist()), mean, sd, *_ends(x))
+
+
+class Ends(NamedTuple):
+    """The outer edges of several axes and their units, each `[axes, 1]`; NaN where no edge is."""
+
+    first: Floats
+    last: Floats
+    scale: Floats
+
+    @classmethod
+    def of(cls, axes: Sequence[Axis]) -> Ends:
+        """Return those of some axes."""
+        outer = [(axis.edges or (math.nan,)) for axis in axes]
+        columns = [one[0] for one in outer], [one[-1] for one in outer], [a.scale for a in axes]
+        return cls(*(np.array(column, dtype=np.float64)[:, None] for column in columns))
 
 
 def _ends(x: Floats) -> tuple[float, float]:

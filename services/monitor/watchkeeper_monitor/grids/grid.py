@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from watchkeeper_monitor.calibration import Calibrator
-from watchkeeper_monitor.grids.axes import Axis, Floats, as_floats
+from watchkeeper_monitor.grids.axes import Axis, Ends, Floats, as_floats
+from watchkeeper_monitor.grids.buckets import Buckets
 from watchkeeper_monitor.grids.categories import MOST_GROUPS, Categories
 from watchkeeper_monitor.grids.crossings import (
     MOST_CROSSED,
@@ -80,6 +81,16 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
     def score(self) -> int:
         """Which axis holds the score."""
         return [axis.field for axis in self.axes].index("score")
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """What finds the cell of every value of all axes."""
+        return Buckets.of(self.axes)
+
+    @cached_property
+    def ends(self) -> Ends:
+        """The outer edges of all axes."""
+        return Ends.of(self.axes)
 
     @cached_property
     def features(self) -> tuple[str, ...]:

@@ -6,70 +6,58 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.columns import Columns
-from watchkeeper_monitor.grids import Axis, Grid
+from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE, EXCESS
 from watchkeeper_monitor.profiles.layout import Layout
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BLOCK = 2_048
+_BLOCK = 1 << 17
+"""So many values stay in the processor's cache between one step and the next."""
 
 
 def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: Layout) -> None:
-    """Count every axis into its cells, and add its sums, nulls and extremes.
-
-    In blocks that stay in the processor's cache, where the vectorised sort of numpy >= 2 is
-    three times as fast as on 100,000 rows.
-    """
-    for axis, rows in columns.wrong.items():
-        mistyped = np.count_nonzero(rows)
+    """Count every axis into its cells, and add its sums, nulls and extremes."""
+    for axis, flags in columns.wrong.items():
+        mistyped = np.count_nonzero(flags)
         at.view(into, "nulls")[axis] -= mistyped
         at.view(into, "mistyped")[axis] += mistyped
-    for start in range(0, columns.n, _BLOCK):
-        _add_block(into, extremes, columns.numeric[:, start : start + _BLOCK], grid, at)
+    rows = max(_BLOCK // len(grid.axes), 1)
+    for start in range(0, columns.n, rows):
+        _add_block(into, extremes, columns.numeric[:, start : start + rows], grid, at)
 
 
 def _add_block(into: Ints, extremes: Floats, numeric: Floats, grid: Grid, at: Layout) -> None:
-    """Sort the block and search the edges in it: faster than each value among the edges."""
-    ordered = np.sort(numeric, axis=1)  # NaN goes last
-    missing = np.isnan(ordered).sum(axis=1)
-    present = numeric.shape[1] - missing
+    cells = at.view(into, "cells")
+    counts = np.bincount(grid.buckets.cells(numeric).ravel(), minlength=cells.size)
+    missing = np.isnan(numeric).sum(axis=1)
+    counts[at.cell_starts[:-1]] -= missing  # a missing value is found in the first cell
+    cells += counts
     at.view(into, "nulls")[:] += missing
-    below = _below(ordered, grid, at)
-    below[at.below_ends] = present
-    at.view(into, "cells")[:] += np.diff(below)[at.below_cells]
-    outside = (below[at.below_firsts] > 0) | (below[at.below_lasts] < present)
-    for row in np.flatnonzero(outside).tolist():
-        _add_excess(into, at, row, ordered[row, : present[row]], grid.axes[row])
-    some = present > 0
-    least, most = ordered[:, 0], ordered[np.arange(len(present)), present - 1]
-    np.minimum(extremes[0, :-1], least, out=extremes[0, :-1], where=some)
-    np.maximum(extremes[1, :-1], most, out=extremes[1, :-1], where=some)
+    if counts[at.cell_starts[:-1]].any() or counts[at.cell_starts[1:] - 1].any():
+        _add_excess(into, numeric, grid, at)
+    # Minus zero becomes zero: which of the two comes first would depend on the order of rows.
+    np.fmin(extremes[0, :-1], np.fmin.reduce(numeric, axis=1) + 0.0, out=extremes[0, :-1])
+    np.fmax(extremes[1, :-1], np.fmax.reduce(numeric, axis=1) + 0.0, out=extremes[1, :-1])
 
 
-def _below(ordered: Floats, grid: Grid, at: Layout) -> Ints:
-    """Return how many values lie below each edge: for each axis a 0, its edges, a free place."""
-    below = np.zeros(at.below_ends[-1] + 1, dtype=np.int64)
-    for row, (axis, start) in enumerate(zip(grid.axes, at.below_starts, strict=True)):
-        if axis.edges:
-            below[start : start + len(axis.edges)] = ordered[row].searchsorted(axis.edge_array)
-    return below
-
-
-def _add_excess(into: Ints, at: Layout, row: int, values: Floats, axis: Axis) -> None:
+def _add_excess(into: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
     """Add how far values lie past the outer edges, for exact Wasserstein tails."""
-    if not axis.edges:
-        return
-    edges = axis.edge_array
-    short = values[: np.searchsorted(values, edges[0])]
-    far = values[np.searchsorted(values, edges[-1]) :]
+    (axes, n), ends, values = numeric.shape, grid.ends, numeric.ravel()
+    below = np.flatnonzero(numeric < ends.first)
+    above = np.flatnonzero(numeric > ends.last)
+    short, far = below // n, above // n
     with np.errstate(over="ignore"):
-        if short.size:
-            excess = (edges[0] - short) / axis.scale
-            at.view(into, "excess_below")[row] += EXCESS.sums(excess)
-        if far.size:
-            at.view(into, "excess_above")[row] += EXCESS.sums((far - edges[-1]) / axis.scale)
+        excess = np.concatenate(
+            [
+                (ends.first[short, 0] - values[below]) / ends.scale[short, 0],
+                (values[above] - ends.last[far, 0]) / ends.scale[far, 0],
+            ]
+        )
+    sums = EXCESS.sums_by(excess, np.concatenate([short, axes + far])[None], 2 * axes)
+    at.view(into, "excess_below")[:] += sums[:axes]
+    at.view(into, "excess_above")[:] += sums[axes:]
 
 
 def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:

@@ -63,12 +63,6 @@ class Layout:
         Likewise within `categories`, and within the groups of all attributes.
     sum_places
         Places of the high limbs of all two-limb sums; the low limb follows each.
-    below_starts
-        Where the edges of each axis begin in a list of "0, edges of the axis, all" per axis.
-    below_ends, below_firsts, below_lasts
-        Where in that list "all", the first edge and the last one of each axis stand.
-    below_cells
-        Which differences of neighbours in that list are cells.
     """
 
     sections: dict[str, tuple[int, tuple[int, ...]]]
@@ -77,11 +71,6 @@ class Layout:
     category_starts: Ints
     group_starts: Ints
     sum_places: Ints
-    below_starts: list[int]
-    below_ends: Ints
-    below_firsts: Ints
-    below_lasts: Ints
-    below_cells: Ints
 
     def view(self, vector: Ints, name: str) -> Ints:
         """Return one section of a vector, in its shape, without copying."""
@@ -104,8 +93,6 @@ def layout_of(grid: Grid) -> Layout:
         np.arange(sections[name][0], sections[name][0] + prod(sections[name][1]), 2)
         for name in _SUMS
     ]
-    edges = np.array([len(axis.edges) for axis in grid.axes], dtype=np.int64)
-    ends = np.cumsum(edges + 2) - 1
     return Layout(
         sections=sections,
         size=places[-1],
@@ -113,11 +100,6 @@ def layout_of(grid: Grid) -> Layout:
         category_starts=category_starts,
         group_starts=group_starts,
         sum_places=np.concatenate(sums),
-        below_starts=(ends - edges).tolist(),
-        below_ends=ends,
-        below_firsts=ends - edges,
-        below_lasts=ends - 1,
-        below_cells=np.setdiff1d(np.arange(ends[-1]), ends[:-1]),
     )
 
 
