@@ -20,7 +20,7 @@ with warnings.catch_warnings():
 from benchmarks.alarm_streams import CATEGORICAL, NUMERIC, SPEC
 from watchkeeper_monitor.dispersion import MOST, Sight
 from watchkeeper_monitor.experience import Broken, Experience, Key
-from watchkeeper_monitor.judging import Measurement, Pool, Series, judge, sights_of
+from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched, judge, sights_of
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references import Reference, add_rows
@@ -92,7 +92,7 @@ class Ours:
 
     def _teach(self, scale: int, span: Span, values: Sequence[Value]) -> None:
         if len(self._sights[scale]) < MOST:
-            seen = sights_of(values, self._policy.rules, SPEC.features)
+            seen = sights_of(values, Watched(self._policy.rules, SPEC.features))
             self._sights[scale][span.start] = seen
 
     def _broken(self, since: datetime, until: datetime) -> Broken:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -20,6 +21,7 @@ Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
 """A public name: lower-case letters, digits, dot, underscore, hyphen."""
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta:
     """Read `90s`, `15m`, `1h` or `7d`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -95,20 +95,15 @@ def judge(
         What earlier windows taught about dispersion; None takes rows to be independent.
     """
     rules = () if policy is None else policy.rules
-    of_metric: defaultdict[str, list[Rule]] = defaultdict(list)
-    for rule in rules:
-        of_metric[rule.metric].append(rule)
-    matches = [
-        [rule for rule in of_metric.get(value.metric, ()) if looks_at(rule, value, features)]
-        for value in values
-    ]
-    series = sum(map(len, matches))
-    alpha = levels(policy, series) if policy is not None and series else 1.0
+    watched = Watched(rules, features)
+    matches = [watched.of(value) for value in values]
+    tested = sum(map(len, matches))
+    alpha = levels(policy, tested) if policy is not None and tested else 1.0
     pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
     found = []
     for value, looking in zip(values, matches, strict=True):
-        for rule in looking:
-            looks = _looks(Series(rule.id, *key_of(value)), pooled, rule, experience)
+        for rule, series in looking:
+            looks = _looks(series, pooled, rule, experience)
             own = Look(1, value, _asked(rule, value, 1, experience))
             judgement = decide_pooled(own, looks, rule, alpha)
             found.append(_measurement(value, rule, judgement, reference))
@@ -116,6 +111,37 @@ def judge(
             found.append(_measurement(value, None, decide(value, None, alpha), reference))
     seen = {one.series.rule for one in found}
     return found + [_blind(rule) for rule in rules if rule.id not in seen]
+
+
+class Watched:
+    """Which rules look at which series, found once for each.
+
+    Parameters
+    ----------
+    rules
+        Of one policy.
+    features
+        What `columns: ["*"]` stands for.
+    """
+
+    def __init__(self, rules: Iterable[Rule], features: Collection[str]) -> None:
+        self._features = features
+        self._of_metric: defaultdict[str, list[Rule]] = defaultdict(list)
+        for rule in rules:
+            self._of_metric[rule.metric].append(rule)
+        self._known: dict[Key, tuple[tuple[Rule, Series], ...]] = {}
+
+    def of(self, value: Value) -> tuple[tuple[Rule, Series], ...]:
+        """Return the rules that look at a value, and what each calls it."""
+        key = key_of(value)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = tuple(
+                (rule, Series(rule.id, *key))
+                for rule in self._of_metric.get(value.metric, ())
+                if looks_at(rule, value, self._features)
+            )
+        return found
 
 
 def looks_at(rule: Rule, value: Value, features: Collection[str]) -> bool:
@@ -138,23 +164,18 @@ def key_of(value: Value) -> Key:
     return value.metric, value.column, value.segment
 
 
-def sights_of(
-    values: Sequence[Value], rules: Sequence[Rule], features: Collection[str]
-) -> dict[Key, Sight]:
+def sights_of(values: Iterable[Value], watched: Watched) -> dict[Key, Sight]:
     """Return what values teach about the spread of each series that can breach.
 
     Too few rows for a decision teach too: the pools decide, and need to know.
     """
     found: dict[Key, Sight] = {}
     for value in values:
-        seen = sight(value)
-        if seen is not None and any(_can_breach(rule, value, features) for rule in rules):
-            found[key_of(value)] = seen
+        if any(rule.breach is not None for rule, _ in watched.of(value)):
+            seen = sight(value)
+            if seen is not None:
+                found[key_of(value)] = seen
     return found
-
-
-def _can_breach(rule: Rule, value: Value, features: Collection[str]) -> bool:
-    return rule.breach is not None and looks_at(rule, value, features)
 
 
 def _looks(

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from watchkeeper_monitor.agenda import Task
 from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.experience import Broken, Experience, Key
-from watchkeeper_monitor.judging import Pool, Series, sights_of
+from watchkeeper_monitor.judging import Pool, Series, Watched, sights_of
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.resolution import Resolution
@@ -91,9 +91,10 @@ class Pooling:
         if self._policy is None or not is_side_by_side(self.task.window, self.task.spec):
             return
         features = self.spec.features_of(self.task.scope.version)
+        watched = Watched(self._policy.rules, features)
         spans = {1: self.task.window} | {block.scale: block.span for block in self.blocks}
         for scale, said in ((1, values), *((pool.scale, pool.values) for pool in pools)):
-            seen = sights_of(said, self._policy.rules, features)
+            seen = sights_of(said, watched)
             key = self.task.scope, self.baseline.key, scale, spans[scale]
             sights.put(self.c, *key, seen)
 

@@ -104,10 +104,11 @@ def fold(
 
 
 def _opens(points: Sequence[Point], end: int, rule: Rule) -> bool:
+    if points[end - 1].state is not State.BREACH:
+        return False
     need, out_of = rule.k_of_n
     recent = points[max(0, end - out_of) : end]
-    breaching = sum(point.scale for point in recent if point.state is State.BREACH)
-    return recent[-1].state is State.BREACH and breaching >= need
+    return sum(point.scale for point in recent if point.state is State.BREACH) >= need
 
 
 def _ends(points: Sequence[Point], end: int, rule: Rule, opening: Opening) -> bool:

@@ -7,11 +7,11 @@ the two to the same points.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from watchkeeper_monitor.decision import is_calm, suffices
-from watchkeeper_monitor.judging import Pool, Series, key_of, looks_at
+from watchkeeper_monitor.judging import Pool, Series, Watched, key_of
 from watchkeeper_monitor.metrics import Census, Value
 from watchkeeper_monitor.stretches import Point
 from watchkeeper_shared.specs import Rule
@@ -23,7 +23,7 @@ def points(
     values: Sequence[Value],
     pools: Sequence[Pool],
     rules: Sequence[Rule],
-    features: Collection[str],
+    watched: Watched,
 ) -> dict[Series, Point] | None:
     """Return the points of a window if each of them is ok; None if it must be judged.
 
@@ -33,17 +33,17 @@ def points(
         What rules look at.
     pools
         The blocks that end with the window.
+    rules, watched
+        Of the policy, and what they look at.
     """
     found: dict[Series, Point] = {}
     seen = set()
     pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
     for value in values:
-        for rule in rules:
-            if not looks_at(rule, value, features):
-                continue
+        for rule, series in watched.of(value):
             if not _is_inside(value, rule):
                 return None
-            series, calm = Series(rule.id, *key_of(value)), 0
+            calm = 0
             for pool, by_key in pooled:
                 large = by_key.get(key_of(value))
                 if large is None or series in pool.broken or not _has_error(large):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting import quiet
@@ -15,7 +14,7 @@ from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.confirming import Subject, confirmed, realised
 from watchkeeper_monitor.dispersion import MOST, Sight
 from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
-from watchkeeper_monitor.judging import Measurement, Pool, Series, sights_of
+from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched, sights_of
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.scales import Block, blocks_ending, is_side_by_side
 from watchkeeper_monitor.stretches import Point, fold
@@ -126,7 +125,8 @@ def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list
     windows
         Settled windows of the policy, in order; see `schedule`.
     """
-    judge = _Judge(past, policy, _Memory(policy.window.size_delta))
+    watched = Watched(policy.rules, past.spec.features_of(past.version))
+    judge = _Judge(past, policy, watched, _Memory(policy.window.size_delta))
     for start in range(0, len(windows), _AT_ONCE):
         chunk = windows[start : start + _AT_ONCE]
         plan = [(past.baseline(window), window, judge.blocks(window)) for window in chunk]
@@ -146,6 +146,7 @@ class _Judge:
 
     past: Past
     policy: OversightPolicy
+    watched: Watched
     memory: _Memory
 
     def blocks(self, window: Span) -> tuple[Block, ...]:
@@ -158,7 +159,6 @@ class _Judge:
     def window(self, baseline: Baseline, window: Span, blocks: Sequence[Block]) -> None:
         """Judge one window and remember what it said."""
         policy, memory = self.policy, self.memory
-        features = self.past.spec.features_of(self.past.version)
         seen = self.past.seen(baseline, window)
         pools = [
             Pool(
@@ -168,14 +168,15 @@ class _Judge:
             )
             for block in blocks
         ]
-        looked_at = _looked_at(seen, policy, features)
+        looked_at = _looked_at(seen, policy, self.watched)
         calm = None
         if not any(realised(rule.metric, "") for rule in policy.rules):
-            calm = quiet.points(window.start, looked_at, pools, policy.rules, features)
+            calm = quiet.points(window.start, looked_at, pools, policy.rules, self.watched)
         if calm is not None:
             memory.note(calm)
         else:
-            experience = memory.experience(baseline.key, window, partial(self._taught, features))
+            experience = memory.experience(baseline.key, window, self._taught)
+            features = self.past.spec.features_of(self.past.version)
             reference = baseline.reference_id
             found = judging.judge(looked_at, policy, features, reference, pools, experience)
             memory.keep(window, found)
@@ -185,13 +186,12 @@ class _Judge:
             for block, pool in zip(blocks, pools, strict=True):
                 memory.teach(baseline.key, block.scale, block.span, pool.values)
 
-    def _taught(self, features: Collection[str], values: Sequence[Value]) -> Mapping[Key, Sight]:
-        return sights_of(values, self.policy.rules, features)
+    def _taught(self, values: Sequence[Value]) -> Mapping[Key, Sight]:
+        return sights_of(values, self.watched)
 
 
-def _looked_at(seen: Seen, policy: OversightPolicy, features: Iterable[str]) -> list[Value]:
+def _looked_at(seen: Seen, policy: OversightPolicy, watched: Watched) -> list[Value]:
     """Leave out what no rule looks at and no estimate waits for: it changes no judgement."""
-    columns = frozenset(features)
     waited = {
         realised(rule.metric, segment)
         for rule in policy.rules
@@ -200,8 +200,7 @@ def _looked_at(seen: Seen, policy: OversightPolicy, features: Iterable[str]) -> 
     return [
         value
         for value in seen.values
-        if (value.metric, value.segment) in waited
-        or any(judging.looks_at(rule, value, columns) for rule in policy.rules)
+        if watched.of(value) or (value.metric, value.segment) in waited
     ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting import quiet
 from watchkeeper_monitor.backtesting.schedule import schedule
-from watchkeeper_monitor.judging import Pool, Series
+from watchkeeper_monitor.judging import Pool, Series, Watched
 from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
 from watchkeeper_monitor.stretches import Point
 from watchkeeper_monitor.windows import Span
@@ -63,7 +63,7 @@ def test_quiet_points_are_the_judges(
     pools = [Pool(2, two), Pool(4, four, broken)]
     policy = OversightPolicy(systems=("s",), rules=tuple(chosen))
 
-    found = quiet.points(START, own, pools, chosen, FEATURES)
+    found = quiet.points(START, own, pools, chosen, Watched(chosen, FEATURES))
     judged = [one for one in judging.judge(own, policy, FEATURES, None, pools) if one.series.rule]
 
     every = {one.series: Point(START, one.state, one.value, one.scale, one.calm) for one in judged}
@@ -74,7 +74,8 @@ def test_a_window_inside_every_limit_needs_no_words() -> None:
     value = Value("psi", "AGE", "", 0.01, None, None, 5_000, 5_000, TwoSample(9.0, 9))
     rule = Rule(id="b", metric="psi", columns=("AGE",), breach=0.15)
 
-    found = quiet.points(START, [value], [Pool(2, [value])], [rule], FEATURES)
+    watched = Watched([rule], FEATURES)
+    found = quiet.points(START, [value], [Pool(2, [value])], [rule], watched)
 
     assert found == {Series("b", "psi", "AGE", ""): Point(START, State.OK, 0.01, calm=2)}
 

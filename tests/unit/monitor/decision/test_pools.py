@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from watchkeeper_monitor.decision import Judgement, Look, decide_pooled
-from watchkeeper_monitor.judging import Pool, Series, judge, sights_of
+from watchkeeper_monitor.judging import Pool, Series, Watched, judge, sights_of
 from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
 from watchkeeper_shared.specs import Clear, OversightPolicy, Rule
 from watchkeeper_shared.states import State
@@ -115,4 +115,4 @@ def test_only_what_can_breach_teaches_and_too_few_rows_teach_too() -> None:
         Rule(id="b", metric="psi", columns=("JOB",), warn=0.1),
     )
 
-    assert set(sights_of(values, rules, {"AGE", "JOB"})) == {("psi", "AGE", "")}
+    assert set(sights_of(values, Watched(rules, {"AGE", "JOB"}))) == {("psi", "AGE", "")}
