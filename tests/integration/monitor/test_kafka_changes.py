@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from kafka.admin import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
@@ -17,6 +19,7 @@ from watchkeeper_monitor.wiring import Monitor, build
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import audit, tables
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.eventlog import kafka_settings
 from watchkeeper_shared.eventlog.kafka_log import KafkaLog
 from watchkeeper_shared.eventlog.opening import create_topics
 from watchkeeper_shared.eventlog.port import Message
@@ -102,10 +105,35 @@ class Reader:
 
 
 @pytest.fixture
-def reader(node: KafkaNode, world: Any) -> Iterator[Reader]:
+def reader(node: KafkaNode, world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    monkeypatch.setattr(kafka_settings, "METADATA_MS", 1000)  # finds new partitions sooner
     made = Reader(node, world)
     yield made
     made.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_partition_that_is_added_is_read_from_its_beginning_and_named(
+    reader: Reader, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    reader.send(0, 20)
+    reader.until(lambda: reader.rows() == 20, "the first rows were not stored")
+    admin = KafkaAdminClient(bootstrap_servers=reader.node.bootstrap)
+    admin.create_partitions({PREDICTIONS.name: 3})
+    admin.close()
+    other = KafkaLog(reader.node.bootstrap, reader.clock)  # a sender that knows of them
+    reader.writer = other.writer()
+    reader.send(20, 60)
+    other.close()
+
+    reader.until(lambda: reader.rows() == 80, "the rows of the new partitions were not stored")
+
+    named = {
+        getattr(one, "at", "") for one in caplog.records if one.message == "partition_first_read"
+    }
+    assert {f"{PREDICTIONS.name}/{number}" for number in range(3)} <= named
+    assert reader.breaks() == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
