@@ -174,8 +174,6 @@ def _measurements(c: sa.Connection, end: datetime) -> dict[Row, Row]:
     )
     width, found = len(what) + 1, dict[Row, Row]()
     for row in c.execute(query):
-        if row[width - 4] == "duplicate_share":
-            continue  # says how the log was written to, and that differs from run to run
         key, said_now = tuple(row[:width]), tuple(row[width:])
         assert key not in found, f"two measurements in force for {key}"
         found[key] = said_now

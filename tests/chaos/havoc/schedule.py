@@ -47,6 +47,10 @@ class Step:
 
 _WEIGHTS = {Act.KILL: 0.7, Act.FREEZE: 0.08, Act.ROLL: 0.05, Act.SCALE: 0.1, Act.FULL: 0.07}
 _LONGER_THAN_A_SESSION = (7.0, 10.0)
+LONGER_THAN_ALL = 45.0
+"""Seconds: past every timeout of the clients, the longest being 30 s for a delivery."""
+
+_AWAY = ("broker stopped", "broker frozen")
 _CALM = (0.4, 3.0)
 
 
@@ -82,7 +86,11 @@ def mixed(
             fault = faults[turn % len(faults)]
             steps.append(Step(Act.GROUND, rng.uniform(*_CALM), rng.uniform(1, 6), 0.0, fault))
             turn += 1
-    return steps
+    half = len(steps) // 2
+    away = [
+        Step(Act.GROUND, 0.5, LONGER_THAN_ALL, 0.0, fault) for fault in _AWAY if fault in faults
+    ]
+    return steps[:half] + away + steps[half:]
 
 
 def _lasting(act: Act, rng: np.random.Generator) -> float:
