@@ -62,7 +62,10 @@ def _has_error(value: Value) -> bool:
 
 def _is_inside(value: Value, rule: Rule) -> bool:
     """Return whether there is enough data and it is past no limit."""
-    if value.value is None or not value.n or not suffices(value, rule):
+    if value.value is None or not value.n:
         return False
     nearest = rule.breach if rule.warn is None else rule.warn
-    return nearest is None or (value.value > nearest if rule.below else value.value < nearest)
+    past = nearest is not None and (
+        value.value <= nearest if rule.below else value.value >= nearest
+    )
+    return not past and suffices(value, rule)

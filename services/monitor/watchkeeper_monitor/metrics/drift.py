@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -167,7 +168,7 @@ class _Measured:
                 continue
             one = _Column(name, n, None if reference is None else m, test)
             yield from one.values(binned if at < self.plan.mixes else mixed, first + at)
-            if at < len(grid.axes):
+            if curved and at < len(grid.axes):
                 yield from one.on_curves(curved, at, constant=not grid.axes[at].sd > 0)
 
     def _curved(
@@ -184,8 +185,7 @@ def _listed(arrays: tuple[npt.NDArray[np.float64], ...]) -> Numbers:
     return list(zip(*(array.tolist() for array in arrays), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(msgspec.Struct, frozen=True, gc=False):
     """One distribution: its name, its totals and its test."""
 
     name: str
@@ -193,7 +193,7 @@ class _Column:
     m: int | None
     test: TwoSample
 
-    def values(self, metrics: Iterable[tuple[str, Numbers]], at: int) -> Iterator[Value]:
+    def values(self, metrics: Sequence[tuple[str, Numbers]], at: int) -> Iterator[Value]:
         """Yield what metrics say of the distribution at a place, or why they say nothing."""
         why = self._silence()
         for metric, numbers in metrics:
