@@ -80,7 +80,7 @@ def test_filters_and_the_newest_window(service: RunningService) -> None:
         ("accuracy", "23"),
         ("accuracy", "24"),
     ]
-    assert days(system="other") == days(column="x") == days(version="2") == []
+    assert days(column="x") == days(version="2") == []
 
 
 def test_a_bounded_answer_keeps_the_newest_and_says_that_there_is_more(
@@ -102,3 +102,18 @@ def test_a_time_that_cannot_be_read_is_refused(service: RunningService) -> None:
         assert reader.get("/v1/measurements", params={"from": bad}).status_code == 422
     good = reader.get("/v1/measurements?from=2026-11-23T00:00:00+01:00")
     assert good.status_code == 200
+
+
+def test_a_name_that_does_not_exist_is_told_and_not_answered_with_silence(
+    service: RunningService,
+) -> None:
+    viewer = service.as_(Role.VIEWER)
+
+    metric = viewer.get("/v1/measurements", params={"metric": "acuracy"})
+    system = viewer.get("/v1/measurements", params={"system": "nobody"})
+    quiet = viewer.get("/v1/measurements", params={"metric": "psi", "from": "2030-01-01T00:00:00Z"})
+
+    assert (metric.status_code, system.status_code, quiet.status_code) == (422, 404, 200)
+    assert "did you mean accuracy?" in metric.json()["detail"]
+    assert "no system 'nobody'" in system.json()["detail"]
+    assert quiet.json()["measurements"] == []

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query
+from starlette.exceptions import HTTPException
 
 from watchkeeper_alerting import reading
 from watchkeeper_alerting.api.context import Ctx, Reader, instant
-from watchkeeper_alerting.store import measurements
+from watchkeeper_alerting.store import measurements, objects
 from watchkeeper_alerting.store.measurements import Filter
+from watchkeeper_shared.errors import NotFound
+from watchkeeper_shared.metric_names import FAMILIES, family_of
 
 router = APIRouter(prefix="/v1", tags=["measurements"])
 
@@ -34,7 +39,8 @@ def list_measurements(  # noqa: PLR0913 - every filter is public
     """Return current revisions, oldest window first; `truncated` says that there are more.
 
     With `latest`, only the newest window of each policy, system and version. Beyond
-    `limit` the oldest are left out.
+    `limit` the oldest are left out. Nothing at all is an empty list, but a system or a metric
+    that does not exist is told as such: silence must not look like health.
     """
     wanted = Filter(
         system=system,
@@ -48,5 +54,17 @@ def list_measurements(  # noqa: PLR0913 - every filter is public
     )
     with ctx.database.read() as c:
         found = measurements.select(c, wanted, limit + 1)
+        if not found:
+            _require_names(c, wanted)
     shown = [reading.measurement_json(one) for one in found[-limit:]]
     return {"measurements": shown, "truncated": len(found) > limit}
+
+
+def _require_names(c: sa.Connection, wanted: Filter) -> None:
+    if wanted.metric and family_of(wanted.metric) is None:
+        names = [name for family in FAMILIES.values() for name in family]
+        near = difflib.get_close_matches(wanted.metric, names, 1)
+        hint = f"; did you mean {near[0]}?" if near else "; docs/metrics.md lists them"
+        raise HTTPException(422, f"metric: there is no metric {wanted.metric!r}{hint}")
+    if wanted.system and objects.current(c, "AISystem", wanted.system) is None:
+        raise NotFound(f"no system {wanted.system!r}")
