@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
-# More than 0 shares the tests among so many processes, each with servers of its own.
-TEST_PROCESSES ?= 0
+# So many processes share the tests, each with servers of its own; 0: one after the other.
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: docs help demo test chaos check setup fmt lint types arch bench clean
@@ -39,7 +39,7 @@ arch: $(STAMP) ## import contracts
 
 test: $(STAMP) ## all tests; gets the real servers that it needs
 	@sh tests/programs.sh
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
 
 chaos: $(STAMP) ## kill, freeze and cut off real processes for twenty minutes; differences must be 0
 	PYTHONPATH=tests/chaos $(BIN)/python -m havoc $(SEED)

@@ -29,6 +29,7 @@ from watchkeeper_shared.testing.servers.unavailable import skip
 # What steers the run itself; the product reads none of these.
 _OF_THE_RUN = ("WATCHKEEPER_TEST_", "WATCHKEEPER_REQUIRE_REAL")
 _ENVIRONMENT: Mapping[str, str] = dict(os.environ)  # noqa: TID251 - the edge of the test run
+_TAKE_TURNS = {"e2e", "chaos"}
 _SERVERS = pytest.StashKey[dict[str, str]]()
 
 TakeAway = Callable[[], None]
@@ -58,6 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SERVERS] = {}
     if config.pluginmanager.hasplugin("dsession"):
         config.pluginmanager.register(_SharedNotes(config))
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that wait for servers and processes take turns; share the others out by file."""
+    for item in items:
+        waits = _TAKE_TURNS & set(item.path.parts) or item.get_closest_marker("kafka")
+        item.add_marker(pytest.mark.xdist_group("turns" if waits else str(item.path)))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
