@@ -92,7 +92,11 @@ def figures() -> Iterator[Figure]:
 
 def _compared(one: Plant, name: str, body: Body) -> Iterator[Figure]:
     sides = {command: Side([], []) for command in (OURS, PLAIN)}
-    made = [body.encode(named(batch(body.rows, 3), system=system)) for system in LOADED]
+    # Different ids in what is under way at once, as from real senders.
+    made = [
+        body.encode(named(batch(body.rows, number), system=LOADED[number % len(LOADED)]))
+        for number in range(max(len(LOADED), 2 * body.clients))
+    ]
     for _ in range(ROUNDS):
         for command, side in sides.items():
             url, pid = one.start(*command)
@@ -124,7 +128,7 @@ def _flood(
         sent = 0
         with closing(HTTPConnection(url.removeprefix("http://"))) as connection:
             while perf_counter() < began + seconds:
-                one = made[(first + sent) % len(made)]
+                one = made[(first + sent * body.clients) % len(made)]
                 connection.request("POST", "/v1/predictions", one, head)
                 answer = connection.getresponse()
                 said = answer.read()

@@ -31,13 +31,12 @@ class Limits:
     ----------
     linger
         Seconds that the first part waits for others.
-    rows, size
-        Events or bytes from which on it does not wait.
+    rows
+        Events from which on it does not wait.
     """
 
     linger: float
     rows: int
-    size: int
 
 
 @dataclass(slots=True)
@@ -48,7 +47,6 @@ class _Gathering:
     batches: list[pa.RecordBatch] = field(default_factory=list)
     callers: list[Done] = field(default_factory=list)
     rows: int = 0
-    size: int = 0
 
 
 class Coalescer:
@@ -101,8 +99,7 @@ class Coalescer:
             gathering.batches.append(part.batch)
             gathering.callers.append(done)
             gathering.rows += part.batch.num_rows
-            gathering.size += part.batch.nbytes
-            if self._is_full(gathering):
+            if gathering.rows >= self._limits.rows:
                 gathering.due = float("-inf")
                 self._change.notify()
         return done
@@ -116,9 +113,6 @@ class Coalescer:
             self._closing = True
             self._change.notify()
         self._thread.join()
-
-    def _is_full(self, gathering: _Gathering) -> bool:
-        return gathering.rows >= self._limits.rows or gathering.size >= self._limits.size
 
     def _run(self) -> None:
         while True:

@@ -7,23 +7,20 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from watchkeeper_ingest.acceptance import Accepted, Known, accept
+from watchkeeper_ingest.acceptance import Accepted
 from watchkeeper_ingest.admission import Admission, Fuse
 from watchkeeper_ingest.bodies import TooLarge, read_body
 from watchkeeper_ingest.coalescing import Coalescer
+from watchkeeper_ingest.company import Company
+from watchkeeper_ingest.deciding import Body, Decider
 from watchkeeper_ingest.freshness import Freshness
 from watchkeeper_ingest.metrics import IngestMetrics, Refusal
 from watchkeeper_ingest.settings import IngestSettings
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.keys import Caller
-from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.errors import LogUnavailable, RetryableError, StoreUnavailable
-from watchkeeper_shared.events.codec import decode_items
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
-
-_INLINE_BYTES = 16 << 10
-"""Bodies up to this size are decoded on the event loop: a thread would cost more."""
 
 _FRESH_SECONDS = 3.0
 """How long a request that names something unknown waits for a fresh reading at most."""
@@ -47,8 +44,8 @@ class Intake:
 
     Parameters
     ----------
-    registry, clock, settings
-        What was declared, what time it is, the limits.
+    decider, clock, settings
+        What decides on events, what time it is, the limits.
     admission, fuse
         Whether there is room, and whether the log answers.
     coalescer
@@ -61,7 +58,7 @@ class Intake:
 
     def __init__(  # noqa: PLR0913  the parts that wiring introduces to each other
         self,
-        registry: Registry,
+        decider: Decider,
         clock: Clock,
         settings: IngestSettings,
         *,
@@ -71,7 +68,8 @@ class Intake:
         freshness: Freshness,
         metrics: IngestMetrics,
     ) -> None:
-        self._registry = registry
+        self._decider = decider
+        self._company = Company(decider)
         self._clock = clock
         self._settings = settings
         self._admission = admission
@@ -98,8 +96,9 @@ class Intake:
             self._fuse.check()
             with self._admission.enter() as share:
                 limit = self._settings.ingest_max_body_bytes
-                body = await read_body(sent.chunks, sent.encoding, limit, share)
-                accepted = await self._decided(body, sent, began)
+                value = await read_body(sent.chunks, sent.encoding, limit, share)
+                body = Body(value, sent.content_type, sent.kind, sent.caller)
+                accepted = await self._decided(body, began)
                 await self._hand_over(sent.kind, accepted)
         except TooLarge:
             self._metrics.rejected(Refusal.TOO_LARGE)
@@ -116,30 +115,20 @@ class Intake:
         """Let go of the threads."""
         self._threads.shutdown()
 
-    async def _decided(self, body: bytes, sent: Sent, began: float) -> Accepted:
+    async def _decided(self, body: Body, began: float) -> Accepted:
         """Decide, and once more with fresh knowledge where something was unknown."""
-        accepted = await self._decide(body, sent)
+        accepted = await self._decide(body)
         if _UNKNOWN.isdisjoint(one.code for one in accepted.rejects):
             return accepted
         fresh = asyncio.wrap_future(self._freshness.past(began))
         await asyncio.wait([fresh], timeout=_FRESH_SECONDS)
-        return await self._decide(body, sent) if fresh.done() else accepted
+        return await self._decide(body) if fresh.done() else accepted
 
-    async def _decide(self, body: bytes, sent: Sent) -> Accepted:
-        if len(body) <= _INLINE_BYTES:
-            return self._decide_now(body, sent)
+    async def _decide(self, body: Body) -> Accepted:
+        if body.is_small:
+            return await self._company.decide(body)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._decide_now, body, sent)
-
-    def _decide_now(self, body: bytes, sent: Sent) -> Accepted:
-        decoded = decode_items(body, sent.content_type, sent.kind, self._settings.ingest_max_rows)
-        known = Known(
-            systems=self._registry.systems(),
-            versions=self._registry.versions,
-            may_publish=sent.caller.may_publish,
-            now=self._clock.now(),
-        )
-        return accept(decoded, sent.kind, known)
+        return await loop.run_in_executor(self._threads, self._decider.decide, body)
 
     async def _hand_over(self, kind: Kind, accepted: Accepted) -> None:
         waiting = [

@@ -24,10 +24,10 @@ class IngestSettings(StoreSettings, LogSettings):
         Above this, requests that are being read are answered with 503.
     ingest_linger_ms
         How long a small request waits for others of its system, in milliseconds.
-    ingest_batch_rows, ingest_batch_bytes
-        A batch of so many rows or bytes does not wait.
-    ingest_record_rows
-        The most rows in one record on the log.
+    ingest_batch_rows
+        A gathering of so many rows does not wait.
+    ingest_record_rows, ingest_batch_bytes
+        The most rows and, roughly, bytes in one record on the log.
     ingest_deadline
         How long a caller waits for the log before 503; shorter than the log's own deadline
         and than the time that a stopping process has left.

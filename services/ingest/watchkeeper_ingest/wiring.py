@@ -1,7 +1,7 @@
 """How ingest is put together; the only place that names adapters.
 
 POST /v1/predictions, /v1/labels
-  -> admission -> bodies -> events.codec -> acceptance -> coalescing -> records -> log
+  -> admission -> bodies -> deciding (events.codec -> acceptance) -> coalescing -> records -> log
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from watchkeeper_ingest import api
 from watchkeeper_ingest.admission import Admission, Fuse
 from watchkeeper_ingest.coalescing import Coalescer, Limits
+from watchkeeper_ingest.deciding import Decider
 from watchkeeper_ingest.freshness import Freshness
 from watchkeeper_ingest.intake import Intake
 from watchkeeper_ingest.metrics import IngestMetrics
@@ -111,16 +112,14 @@ def _intake(parts: Parts, writer: LogWriter, freshness: Freshness) -> Iterator[I
     fuse = Fuse(parts.clock)
     cut = Cut(settings.ingest_record_rows, settings.ingest_batch_bytes)
     records = Records(writer, fuse, metrics, parts.clock, cut)
-    limits = Limits(
-        settings.ingest_linger_ms / 1000, settings.ingest_batch_rows, settings.ingest_batch_bytes
-    )
+    limits = Limits(settings.ingest_linger_ms / 1000, settings.ingest_batch_rows)
     beat = parts.health.loop("ingest coalescer")
     coalescer = Coalescer(records, limits, parts.clock, beat)
     admission = Admission(
         settings.ingest_soft_inflight_bytes, settings.ingest_hard_inflight_bytes, metrics.inflight
     )
     intake = Intake(
-        parts.registry,
+        Decider(parts.registry, parts.clock, settings.ingest_max_rows),
         parts.clock,
         settings,
         admission=admission,

@@ -8,10 +8,11 @@ A route names the roles that may use it in its signature:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -28,6 +29,10 @@ class Authenticator(Protocol):
         """Return who holds `token`, or None when nobody does (any more)."""
         ...
 
+    def remembers(self, token: str) -> bool:
+        """Whether `authenticate` answers at once, so that no thread is needed."""
+        ...
+
 
 def install(app: FastAPI, keys: Authenticator) -> None:
     """Let the routes of `app` know who calls. Several services may share one app and its keys."""
@@ -40,7 +45,7 @@ def authenticator(request: Request) -> Authenticator:
     return keys
 
 
-def anyone(request: Request) -> Caller:
+async def anyone(request: Request) -> Caller:
     """Return the caller of a request, whatever the role.
 
     Raises
@@ -51,13 +56,17 @@ def anyone(request: Request) -> Caller:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise _unauthorized("send an API key: `Authorization: Bearer watchkeeper_…`")
-    caller = authenticator(request).authenticate(token.strip())
+    token, keys = token.strip(), authenticator(request)
+    if keys.remembers(token):
+        caller = keys.authenticate(token)
+    else:
+        caller = await run_in_threadpool(keys.authenticate, token)
     if caller is None:
         raise _unauthorized("this API key is unknown, expired or revoked")
     return caller
 
 
-def having(*roles: Role) -> Callable[[Request], Caller]:
+def having(*roles: Role) -> Callable[[Request], Awaitable[Caller]]:
     """Return a dependency that lets in callers with one of `roles`; admins always.
 
     Raises
@@ -67,8 +76,8 @@ def having(*roles: Role) -> Callable[[Request], Caller]:
     """
     allowed = frozenset((*roles, Role.ADMIN))
 
-    def dependency(request: Request) -> Caller:
-        caller = anyone(request)
+    async def dependency(request: Request) -> Caller:
+        caller = await anyone(request)
         if caller.role not in allowed:
             names = ", ".join(sorted(allowed))
             message = f"key {caller.name} has the role {caller.role}; this needs one of: {names}"

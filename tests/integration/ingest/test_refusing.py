@@ -259,7 +259,7 @@ def test_a_fault_of_ours_is_a_problem_without_its_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("the secret is 42")
 
-    monkeypatch.setattr("watchkeeper_ingest.intake.decode_items", broken)
+    monkeypatch.setattr("watchkeeper_ingest.deciding.decode_items", broken)
 
     answer = client.post("/v1/predictions", content=b"[]", headers={"Content-Type": codec.JSON})
 

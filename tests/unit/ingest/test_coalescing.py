@@ -66,7 +66,7 @@ def coalescer(writer: Writer, fuse: Fuse) -> Iterator[Coalescer]:
     clock = SystemClock()
     metrics = IngestMetrics(CollectorRegistry())
     records = Records(writer, fuse, metrics, clock, Cut(rows=4, size=1 << 20))
-    made = Coalescer(records, Limits(60.0, 10, 1 << 20), clock, lambda: None)
+    made = Coalescer(records, Limits(60.0, 10), clock, lambda: None)
     yield made
     made.close()
 
