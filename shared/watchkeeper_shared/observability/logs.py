@@ -13,11 +13,15 @@ from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-# DEBUG lines of kafka hold record contents, INFO lines of httpx hold whole URLs with what is
-# secret in them, and uvicorn tells of its own starting and stopping.
+# DEBUG lines of kafka hold record contents, and its INFO lines tell of groups, which helps, but
+# also of each connection in a dozen lines. INFO lines of httpx hold whole URLs with what is
+# secret in them; uvicorn and alembic tell of their own starting and stopping.
 _LOWEST = {
     "kafka": logging.INFO,
+    "kafka.net": logging.WARNING,
+    "kafka.cluster": logging.WARNING,
     "confluent_kafka": logging.INFO,
+    "alembic": logging.WARNING,
     "httpx": logging.WARNING,
     "uvicorn": logging.WARNING,
 }
