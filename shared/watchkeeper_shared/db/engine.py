@@ -7,19 +7,18 @@ is durable. Who uses an engine goes through `db.unit_of_work.Database`.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from watchkeeper_shared.errors import ConfigError
+from watchkeeper_shared.sqlite_files import write_ahead
 
 BEGIN_READ = "watchkeeper_read"
 """Execution option: the transaction only reads. SQLite then begins it deferred."""
 
 _WAIT_SECONDS = 30
 _CONNECT_SECONDS = 10
-_PAUSE_SECONDS = 0.05
 _SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout={_WAIT_SECONDS * 1000}",
     "PRAGMA synchronous=FULL",
@@ -95,26 +94,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, in `_begin_sqlite`
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
-    _let_readers_work_beside_a_writer(connection)
-
-
-def _let_readers_work_beside_a_writer(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log, which the file then keeps.
-
-    When processes meet on a new file, SQLite tells all but one of them at once that it is
-    locked, whatever the busy timeout (measured: 1 of 120 openings by 4 processes).
-    """
-    pause = threading.Event()
-    for _ in range(int(_WAIT_SECONDS / _PAUSE_SECONDS)):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            pause.wait(_PAUSE_SECONDS)
-        else:
-            return
-    connection.execute("PRAGMA journal_mode=WAL")
+    write_ahead(connection, _WAIT_SECONDS)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

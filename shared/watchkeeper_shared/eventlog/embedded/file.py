@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from watchkeeper_shared.errors import LogUnavailable
+from watchkeeper_shared.sqlite_files import write_ahead
 
 # A record's row id holds its partition and its offset, so that one B-tree without a second
 # index is ordered the way it is read, and large values live in the overflow pages of a row.
@@ -16,6 +17,9 @@ MAX_OFFSET = (1 << OFFSET_BITS) - 1
 
 # Another process holds the write lock for one group commit at a time.
 BUSY_SECONDS = 5.0
+
+# A process that was frozen inside a write must not keep others from starting.
+OPENING_SECONDS = 30.0
 
 SCHEMA = """
 create table if not exists topics (
@@ -90,14 +94,20 @@ def translated(path: Path, what: str) -> Iterator[None]:
         ) from error
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file; a commit on the connection returns when it is on the disk."""
+def connect(path: Path, seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """Open the file; a commit on the connection returns when it is on the disk.
+
+    Parameters
+    ----------
+    seconds
+        How long to wait for a lock that another process holds.
+    """
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=seconds, isolation_level=None, check_same_thread=False
     )
     try:
         connection.execute("pragma page_size = 8192")
-        connection.execute("pragma journal_mode = wal")
+        write_ahead(connection, seconds)
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
         # 32 MiB of log between checkpoints, and a log file that shrinks again after a peak.
@@ -128,6 +138,6 @@ def prepare(path: Path) -> None:
     with translated(path, "open"):
         if not path.parent.is_dir():
             raise LogUnavailable(f"no folder {path.parent} for the event log: make it first")
-        with closing(connect(path)) as connection, writing(connection):
+        with closing(connect(path, OPENING_SECONDS)) as connection, writing(connection):
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
