@@ -188,7 +188,7 @@ def _times(batch: pa.RecordBatch, fields: Fields) -> npt.NDArray[np.int64] | Non
     column = flat(batch.column(fields["time"]))
     if not pa.types.is_timestamp(column.type) or column.null_count:
         return None
-    micros = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
+    micros = column.cast(pa.timestamp("us", column.type.tz)).view(pa.int64())
     return np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 

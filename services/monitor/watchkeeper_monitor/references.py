@@ -9,10 +9,17 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from watchkeeper_monitor.columns import class_scores_of, encode, groups_of, prediction_of
+from watchkeeper_monitor.columns import (
+    Columns,
+    class_scores_of,
+    encode,
+    groups_of,
+    prediction_of,
+)
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.sampling import bottom
@@ -148,21 +155,28 @@ def add_rows(profile: Profile, batch: pa.RecordBatch) -> None:
     """Add a batch of predictions and, where it has a `label` column, their labels."""
     columns = encode(batch, profile.grid)
     profile.add_predictions(columns)
-    if "label" not in batch.schema.names:
-        return
-    known = batch.filter(batch.column("label").is_valid())
-    profile.add_labels(labelled_of(known, profile.grid))
+    if "label" in batch.schema.names:
+        profile.add_labels(labelled_of(batch, profile.grid, columns))
 
 
-def labelled_of(batch: pa.RecordBatch, grid: Grid) -> Labelled:
-    """Return the labelled rows of a batch with the columns `prediction`, `label` and so on."""
-    return Labelled(
-        prediction=prediction_of(batch, grid),
+def labelled_of(batch: pa.RecordBatch, grid: Grid, columns: Columns | None = None) -> Labelled:
+    """Return the labelled rows of a batch with the columns `prediction`, `label` and so on.
+
+    Parameters
+    ----------
+    columns
+        The batch as `encode` returns it, where that is known.
+    """
+    columns = encode(batch, grid) if columns is None else columns
+    rows = Labelled(
+        prediction=columns.prediction,
         label=prediction_of(batch, grid, "label"),
-        score=encode(batch, grid).score,
-        groups=groups_of(batch, grid),
+        score=columns.score,
+        groups=columns.groups,
         class_scores=class_scores_of(batch, grid) if grid.positive < 0 else None,
     )
+    label = batch.column("label")
+    return rows.take(np.asarray(label.is_valid())) if label.null_count else rows
 
 
 def _check_scores(table: Any, what: str) -> None:

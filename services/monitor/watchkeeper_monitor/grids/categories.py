@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from watchkeeper_monitor.grids.texts import positions, texts
+from watchkeeper_monitor.grids.texts import Known, texts
 
 MOST_VALUES = 256
 MOST_GROUPS = 20
@@ -61,8 +61,8 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
         return len(self.values) + 3
 
     @cached_property
-    def _known(self) -> Any:
-        return pa.array((*self.values, *self.rare), pa.string())
+    def _known(self) -> Known:
+        return Known((*self.values, *self.rare))
 
     def encode(self, column: Any) -> npt.NDArray[np.int32]:
         """Return the code of every value of an Arrow array.
@@ -75,7 +75,7 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
         """
         if pa.types.is_dictionary(column.type):
             return self._encode_dictionary(column)
-        codes = np.minimum(positions(column, self._known), self.other, dtype=np.int32)
+        codes = np.minimum(self._known.places(column), self.other, dtype=np.int32)
         codes[codes < 0] = self.other if self.open else self.unseen
         if column.null_count:
             codes[np.asarray(column.is_null())] = self.null

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from watchkeeper_monitor.calibration import Calibrator
+from watchkeeper_monitor.calibration import Calibrator, Curve
 from watchkeeper_monitor.grids.axes import Axis, Ends, Floats, as_floats
 from watchkeeper_monitor.grids.buckets import Buckets
 from watchkeeper_monitor.grids.categories import MOST_GROUPS, Categories
@@ -22,7 +22,7 @@ from watchkeeper_monitor.grids.crossings import (
     joined,
     parts_of,
 )
-from watchkeeper_monitor.grids.texts import flat, positions, texts
+from watchkeeper_monitor.grids.texts import Known, flat, texts
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.specs import AISystem, FeatureKind, Task
 
@@ -88,6 +88,17 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         return Buckets.of(self.axes)
 
     @cached_property
+    def score_buckets(self) -> Buckets:
+        """What finds the cells of scores alone."""
+        return Buckets.of([self.axes[self.score]])
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """From a score in its cell to its calibrated probability; None without a calibrator."""
+        edges = self.axes[self.score].edge_array
+        return None if self.calibrator is None else self.calibrator.curve(edges)
+
+    @cached_property
     def ends(self) -> Ends:
         """The outer edges of all axes."""
         return Ends.of(self.axes)
@@ -109,8 +120,8 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         return self.task is Task.REGRESSION
 
     @cached_property
-    def _class_set(self) -> Any:
-        return pa.array(self.classes, pa.string())
+    def _known_classes(self) -> Known:
+        return Known(self.classes)
 
     def label_codes(self, labels: Any) -> npt.NDArray[np.int16]:
         """Return the class code of every prediction or label of an Arrow array or sequence.
@@ -118,7 +129,7 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         A class that the grid does not know, and a null, have the code `len(classes)`.
         """
         column = labels if isinstance(labels, pa.Array) else pa.array(labels)
-        codes = positions(column, self._class_set).astype(np.int16)
+        codes = self._known_classes.places(column).astype(np.int16)
         codes[codes < 0] = len(self.classes)
         return codes
 
@@ -234,7 +245,7 @@ def _calibrator(batch: pa.RecordBatch | pa.Table, spec: AISystem) -> Calibrator 
     if not scores.size:
         return None
     known = np.asarray(labels.is_valid())
-    positive = positions(labels, pa.array([str(spec.positive_label)])) == 0
+    positive = Known([str(spec.positive_label)]).places(labels) == 0
     return Calibrator.fit(scores[known], positive[known])
 
 

@@ -17,23 +17,36 @@ _BLOCK = 1 << 17
 """So many values stay in the processor's cache between one step and the next."""
 
 
-def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: Layout) -> None:
-    """Count every axis into its cells, and add its sums, nulls and extremes."""
+def add_numeric(into: Ints, extremes: Floats, columns: Columns, grid: Grid, at: Layout) -> Ints:
+    """Count every axis into its cells, and add its sums, nulls and extremes.
+
+    Returns
+    -------
+    int64 `[n]`
+        The cell of every score: the first one for a missing score.
+    """
     for axis, flags in columns.wrong.items():
         mistyped = np.count_nonzero(flags)
         at.view(into, "nulls")[axis] -= mistyped
         at.view(into, "mistyped")[axis] += mistyped
     rows = max(_BLOCK // len(grid.axes), 1)
+    scores = []
     for start in range(0, columns.n, rows):
-        _add_block(into, extremes, columns.numeric[:, start : start + rows], grid, at)
+        numeric = columns.numeric[:, start : start + rows]
+        cells = grid.buckets.cells(numeric)
+        scores.append(cells[grid.score] - at.cell_starts[grid.score])
+        _add_block(into, extremes, numeric, cells, grid, at)
+    return np.concatenate(scores)
 
 
-def _add_block(into: Ints, extremes: Floats, numeric: Floats, grid: Grid, at: Layout) -> None:
-    cells = at.view(into, "cells")
-    counts = np.bincount(grid.buckets.cells(numeric).ravel(), minlength=cells.size)
+def _add_block(
+    into: Ints, extremes: Floats, numeric: Floats, cells: Ints, grid: Grid, at: Layout
+) -> None:
+    counted = at.view(into, "cells")
+    counts = np.bincount(cells.ravel(), minlength=counted.size)
     missing = np.isnan(numeric).sum(axis=1)
     counts[at.cell_starts[:-1]] -= missing  # a missing value is found in the first cell
-    cells += counts
+    counted += counts
     at.view(into, "nulls")[:] += missing
     if counts[at.cell_starts[:-1]].any() or counts[at.cell_starts[1:] - 1].any():
         _add_excess(into, numeric, grid, at)

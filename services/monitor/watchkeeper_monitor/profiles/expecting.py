@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.calibration import Calibrator
 from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles.exact import LIMB, PROBABILITY
@@ -23,30 +22,36 @@ _BLOCK = 1 << 12
 """So many probabilities, in whole units of 2**-40, sum without rounding in a float64."""
 
 
-def add_expected(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
+def add_expected(into: Ints, columns: Columns, cells: Ints, grid: Grid, at: Layout) -> None:
     """Add rows with a score, and the positives expected of them, by predicted class.
 
     Row 0 is everything, then comes each group of each attribute.
+
+    Parameters
+    ----------
+    cells
+        The cell of every score.
     """
-    if grid.calibrator is None:
+    if grid.curve is None:
         return
+    expected = grid.curve.at(columns.score, cells)
     everything = np.zeros((1, columns.n), dtype=np.int64)
     groups = columns.groups + at.group_starts[:-1, None] + 1
     lines = np.concatenate([everything, groups])
     places = lines * 2 + (columns.prediction == grid.positive)
     for start in range(0, columns.n, _BLOCK):
         part = slice(start, start + _BLOCK)
-        rows, positives = _sums(places[:, part], columns.score[part], grid.calibrator, at)
+        rows, positives = _sums(places[:, part], expected[part], at)
         at.view(into, "expected_rows")[:] += rows
         at.view(into, "expected_positives")[:] += positives
 
 
-def _sums(places: Ints, scores: Floats, calibrator: Calibrator, at: Layout) -> tuple[Ints, Ints]:
-    """Return rows and limbs of expected positives at each place."""
-    scored = ~np.isnan(scores)
+def _sums(places: Ints, expected: Floats, at: Layout) -> tuple[Ints, Ints]:
+    """Return rows and limbs of expected positives at each place; NaN is no score."""
+    scored = ~np.isnan(expected)
     if not scored.all():
-        places, scores = places[:, scored], scores[scored]
-    units = np.rint(calibrator.probability(scores) * 2.0**PROBABILITY.bits)
+        places, expected = places[:, scored], expected[scored]
+    units = np.rint(expected * 2.0**PROBABILITY.bits)
     shape = at.sections["expected_rows"][1]
     flat = places.ravel()
     rows = np.bincount(flat, minlength=shape[0] * 2).reshape(shape)
@@ -57,12 +62,13 @@ def _sums(places: Ints, scores: Floats, calibrator: Calibrator, at: Layout) -> t
 
 def add_tracked(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout) -> None:
     """Add (1) or take back (-1) labels beside what was expected of the same rows."""
-    if grid.calibrator is None:
+    if grid.curve is None:
         return
     scored = ~np.isnan(labelled.score)
     called = (labelled.prediction == grid.positive)[scored]
     actual = (labelled.label == grid.positive)[scored]
-    expected = grid.calibrator.probability(labelled.score[scored])
+    scores = labelled.score[scored]
+    expected = grid.curve.at(scores, grid.score_buckets.cells(scores[None])[0])
     counts = np.bincount(actual * 2 + called, minlength=4).reshape(2, 2)
     at.view(into, "tracked_rows")[:] += sign * counts
     sums = [PROBABILITY.sums(expected[called == side]) for side in (False, True)]

@@ -64,7 +64,7 @@ def _add_scores(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layou
     if not p.size:
         return
     axis = grid.axes[grid.score]
-    cells = np.searchsorted(axis.edge_array, p, side="right") + y * axis.cells
+    cells = grid.score_buckets.cells(p[None])[0] + y * axis.cells
     histogram = at.view(into, "label_scores")
     counts = np.bincount(cells, minlength=histogram.size)
     histogram += sign * counts.reshape(histogram.shape)

@@ -110,14 +110,14 @@ class Profile:
             return
         at = self.layout
         at.view(self.vector, "rows")[0] += columns.n
-        add_numeric(self.vector, self.extremes, columns, self.grid, at)
+        score_cells = add_numeric(self.vector, self.extremes, columns, self.grid, at)
         add_coded(self.vector, columns, self.grid, at)
         add_running(self.vector, columns, at)
         if columns.times is not None:
             self.extremes[1, -1] = max(self.extremes[1, -1], float(columns.times.max()))
         for name, part in self.slices.items():
             part.add_predictions(columns.take(rows_of(name, self.grid, columns.groups)))
-        add_expected(self.vector, columns, self.grid, at)
+        add_expected(self.vector, columns, score_cells, self.grid, at)
 
     @property
     def newest(self) -> float | None:
