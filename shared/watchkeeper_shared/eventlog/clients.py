@@ -1,4 +1,4 @@
-"""What our Kafka log needs of a client library, and which library gives it."""
+"""What our Kafka log needs of a client library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol, TypeAlias
 
-from watchkeeper_shared.errors import ConfigError, WatchkeeperError
+from watchkeeper_shared.errors import WatchkeeperError
 from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
 
@@ -127,27 +127,3 @@ class Clients:
     producer: Callable[[Access], Producer]
     consumer: Callable[[Access, str, timedelta], Consumer]
     admin: Callable[[Access], Admin]
-
-
-def load(client: KafkaClient) -> Clients:
-    """Import a library and return what it gives.
-
-    Raises
-    ------
-    ConfigError
-        It is not installed, or not whole.
-    """
-    # Imported here: whoever runs without Kafka does not wait for its clients to load.
-    from watchkeeper_shared.eventlog import kafka  # noqa: PLC0415
-
-    kafka.require_codecs()
-    if client == "kafka-python":
-        return Clients(kafka.Producer, kafka.Consumer, kafka.Admin)
-    try:
-        from watchkeeper_shared.eventlog import confluent  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"WATCHKEEPER_KAFKA_CLIENT=confluent needs a package that is not here ({error.name}):"
-            " pip install watchkeeper[confluent]"
-        ) from error
-    return Clients(confluent.Producer, confluent.Consumer, kafka.Admin)

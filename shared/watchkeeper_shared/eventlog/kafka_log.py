@@ -10,9 +10,10 @@ from typing import TypeVar
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable
 from watchkeeper_shared.eventlog.access import access
-from watchkeeper_shared.eventlog.clients import SESSION, Admin, KafkaClient, load
+from watchkeeper_shared.eventlog.clients import SESSION, Admin, KafkaClient
 from watchkeeper_shared.eventlog.kafka_reader import KafkaReader
 from watchkeeper_shared.eventlog.kafka_writer import KafkaWriter
+from watchkeeper_shared.eventlog.libraries import load
 from watchkeeper_shared.eventlog.port import MAX_RECORD_BYTES
 
 T = TypeVar("T")
