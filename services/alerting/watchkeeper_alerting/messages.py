@@ -116,16 +116,19 @@ def summary(breach: BreachEvent) -> str:
 
     The newest numbers of a breach may lie inside its limit again, or be missing.
     """
-    limit = f"the limit {number(breach.limit)}"
-    if breach.scale > 1:  # the numbers of the window are not those that were judged
-        return f"{_sentence(breach.reason)} This window alone: {number(breach.value)}."
+    limit, value = f"the limit {number(breach.limit)}", number(breach.judged.value)
+    if _in_words(breach):
+        return f"{_sentence(breach.reason)} This window alone: {value}."
+    what, alone = f"{series(breach)}{_over(breach)}", ""
+    if breach.pooled is not None:
+        alone = f" The last window alone: {number(breach.value)}."
     if breach.limit is None:
-        return f"{series(breach)} is {number(breach.value)}; {how_sure(breach)}."
-    if breach.value is None:
-        return f"{series(breach)} has no value; {limit} was passed before."
+        return f"{what} is {value}; {how_sure(breach)}.{alone}"
+    if breach.judged.value is None:
+        return f"{what} has no value; {limit} was passed before."
     side = "at or below" if breach.below else "at or above"
     standing = f"{side} {limit}" if _is_past(breach) else f"within {limit}"
-    return f"{series(breach)} is {number(breach.value)}, {standing}; {how_sure(breach)}."
+    return f"{what} is {value}, {standing}; {how_sure(breach)}.{alone}"
 
 
 def how_sure(breach: BreachEvent) -> str:
@@ -134,12 +137,13 @@ def how_sure(breach: BreachEvent) -> str:
     The decision itself was made by the monitor, on a significance level that is stricter
     than this interval; the words only help to read the numbers.
     """
-    rows = f"{breach.n:,} row{'s' * (breach.n != 1)}"
-    if breach.scale > 1:
+    found = breach.judged
+    rows = f"{found.n:,} row{'s' * (found.n != 1)}"
+    if _in_words(breach):
         return f"seen over the last {breach.scale} windows together; this one alone has {rows}"
     if breach.metric == "volume":
         return f"every row was counted ({rows})"
-    low, high, limit = breach.low, breach.high, breach.limit
+    low, high, limit = found.low, found.high, breach.limit
     if low is None or high is None:
         return f"no interval is known for it ({rows})"
     interval = f"95 % interval, {number(low)} to {number(high)},"
@@ -155,9 +159,10 @@ def facts(breach: BreachEvent) -> dict[str, str]:
     told = {
         "System": f"{breach.system}, version {breach.version}",
         "Measured": series(breach),
-        "Value": number(breach.value) + (" in this window alone" if breach.scale > 1 else ""),
+        "Value": _value(breach),
         "Limit": _limit(breach),
         "How sure": how_sure(breach),
+        "Judged over": _judged_over(breach),
         "Reference": _reference(breach),
         "Window": f"{minute(breach.window.start)} to {minute(breach.window.end)}"
         f" ({breach.window.status}, revision {breach.window.revision})",
@@ -206,9 +211,33 @@ def _verdict(breach: BreachEvent, event: Event) -> str:
     if event == "resolved":
         return "was withdrawn" if breach.withdrawn else "is back within its limit"
     limit = f"{'≤' if breach.below else '≥'} {number(breach.limit)}"
-    if breach.scale > 1:
-        return f"over {breach.scale} windows ({limit})"
-    return f"{number(breach.value)} ({limit})"
+    value = "" if _in_words(breach) else f"{number(breach.judged.value)} "
+    return " ".join(f"{value}{_over(breach)} ({limit})".split())
+
+
+def _over(breach: BreachEvent) -> str:
+    return f" over {breach.scale} windows" if breach.scale > 1 else ""
+
+
+def _in_words(breach: BreachEvent) -> bool:
+    """Return whether only the reason holds the numbers of the windows that were judged."""
+    return breach.scale > 1 and breach.pooled is None
+
+
+def _value(breach: BreachEvent) -> str:
+    if _in_words(breach):
+        return f"{number(breach.value)} in this window alone"
+    if breach.pooled is None:
+        return number(breach.value)
+    return f"{number(breach.pooled.value)}{_over(breach)}; {number(breach.value)} in the last alone"
+
+
+def _judged_over(breach: BreachEvent) -> str:
+    pooled = breach.pooled
+    if pooled is None:
+        return ""
+    span = f"{minute(pooled.start)} to {minute(pooled.end)}"
+    return f"{span} ({breach.scale} windows, {pooled.n:,} rows)"
 
 
 def _sentence(words: str) -> str:
@@ -216,7 +245,7 @@ def _sentence(words: str) -> str:
 
 
 def _is_past(breach: BreachEvent) -> bool:
-    value, limit = breach.value, breach.limit
+    value, limit = breach.judged.value, breach.limit
     if value is None or limit is None:
         return False
     return value <= limit if breach.below else value >= limit

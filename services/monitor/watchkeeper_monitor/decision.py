@@ -46,12 +46,15 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
         How many windows were pooled for it; 1 is the window alone.
     calm
         Sum of the scales above 1 at which the pool that ends here is inside the clear limit.
+    pooled
+        What the pool says that breached; None where the window's own value was judged.
     """
 
     state: State
     reason: str
     scale: int = 1
     calm: int = 0
+    pooled: Value | None = None
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -144,7 +147,7 @@ def decide_pooled(own: Look, pools: Iterable[Look], rule: Rule | None, alpha: fl
         pooled = decide(look.value, rule, alpha, look.dispersion)
         if pooled.state is State.BREACH:
             reason = f"over the last {look.scale} windows: {pooled.reason}"
-            return Judgement(State.BREACH, reason, look.scale, calm)
+            return Judgement(State.BREACH, reason, look.scale, calm, look.value)
         calm += look.scale * is_calm(pooled.state, look.value.value, rule)
     return Judgement(judged.state, judged.reason, calm=calm)
 

@@ -34,8 +34,21 @@ class Series(msgspec.Struct, frozen=True, order=True, gc=False):
     segment: str
 
 
+class Pooled(msgspec.Struct, frozen=True, gc=False):
+    """What several windows say together: the value that was judged, its interval, the rows."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
 class Measurement(msgspec.Struct, frozen=True, gc=False):
-    """One metric of one window, judged by one rule ("" where no rule looks at it)."""
+    """One metric of one window, judged by one rule ("" where no rule looks at it).
+
+    `value`, `low`, `high` and `n` are the window's own. Where it took `scale` windows to see a
+    breach, `pooled` says what they say together.
+    """
 
     series: Series
     value: float | None
@@ -50,6 +63,12 @@ class Measurement(msgspec.Struct, frozen=True, gc=False):
     reason: str
     scale: int = 1
     calm: int = 0
+    pooled: Pooled | None = None
+
+    @property
+    def judged(self) -> float | None:
+        """The value that was judged."""
+        return self.value if self.pooled is None else self.pooled.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +239,12 @@ def _measurement(
         reason=judgement.reason,
         scale=judgement.scale,
         calm=judgement.calm,
+        pooled=None if judgement.pooled is None else _pooled(judgement.pooled),
     )
+
+
+def _pooled(value: Value) -> Pooled:
+    return Pooled(value.value, value.low, value.high, value.n)
 
 
 def _blind(rule: Rule) -> Measurement:

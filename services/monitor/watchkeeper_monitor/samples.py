@@ -6,7 +6,8 @@ order give the same rows, and the sample of two panes is the k smallest of both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,8 @@ from watchkeeper_shared.events.batches import concatenate
 
 KEY = "__key"
 """The column that holds the id hash a row was chosen by."""
+_WHOLE = 0.99
+"""From this share on a sample counts as all rows: some come twice and are kept once."""
 
 
 def keyed(batch: pa.RecordBatch, keys: np.ndarray) -> pa.RecordBatch:
@@ -28,6 +31,47 @@ def smallest(batches: Sequence[pa.RecordBatch], k: int) -> pa.RecordBatch:
     keys = whole.column(KEY).to_numpy()
     _, first = np.unique(keys, return_index=True)
     return whole.take(pa.array(first[:k]))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one writer kept of one pane: every row, or as many of the smallest as it may keep.
+
+    Parameters
+    ----------
+    rows
+        How many rows it stands for.
+    batches
+        The rows that were kept. The greatest of them has as many as may be kept, if any row
+        was left out.
+    """
+
+    rows: int
+    batches: Sequence[pa.RecordBatch]
+
+
+def of_span(parts: Iterable[Part], k: int) -> pa.RecordBatch | None:
+    """Return the k rows of a span with the smallest keys; None where nothing was kept.
+
+    A busy pane kept a smaller share of its rows than a quiet one. Beyond the last key that it
+    kept nothing is known of it, so beyond the least of these keys no row of any pane counts:
+    every row of the span had the same chance.
+    """
+    found: pa.RecordBatch | None = None
+    last = None
+    for part in parts:
+        whole = smallest(part.batches, sum(one.num_rows for one in part.batches))
+        if whole.num_rows < _WHOLE * part.rows:
+            whole = whole.slice(0, max(one.num_rows for one in part.batches))
+            end = whole.column(KEY)[-1].as_py()
+            last = end if last is None else min(last, end)
+        found = smallest([whole] if found is None else [found, whole], k)
+    return found if found is None or last is None else _up_to(found, last)
+
+
+def _up_to(sample: pa.RecordBatch, last: int) -> pa.RecordBatch:
+    keys = sample.column(KEY).to_numpy()
+    return sample.slice(0, int(np.searchsorted(keys, last, side="right")))
 
 
 def to_bytes(sample: pa.RecordBatch) -> bytes:

@@ -29,6 +29,7 @@ from watchkeeper_shared.events.breaches import (
     BREACH_OPENED,
     BREACH_UPDATED,
     BreachEvent,
+    BreachPool,
     BreachWindow,
 )
 from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
@@ -153,7 +154,7 @@ class Teller:
     def _evidence(self, c: sa.Connection, row: Settled, turn: Turn) -> str | None:
         if turn.kind is TurnKind.OPENED:
             baseline = self.baselines.current(self.scope.system, self.spec, self.scope.version)
-            return freezing.freeze(c, self.scope, row.window, row.revision, baseline.key, self.now)
+            return freezing.freeze(c, self.scope, row.span, row.revision, baseline.key, self.now)
         if turn.episode is not None:
             return episodes.evidence_of(c, turn.episode.id)
         return episodes.evidence_of(
@@ -204,6 +205,7 @@ class Teller:
             withdrawn=turn.kind is TurnKind.WITHDRAWN,
             retired=turn.kind is TurnKind.RETIRED,
             scale=one.scale,
+            pooled=_pool(row),
         )
 
 
@@ -244,6 +246,13 @@ def fingerprint(system: str, series: Series) -> str:
     """Return the identity of a series: the same for every breach of it, whatever the value."""
     parts = (system, series.rule, series.metric, series.column, series.segment)
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def _pool(row: Settled) -> BreachPool | None:
+    pooled, span = row.measurement.pooled, row.span
+    if pooled is None:
+        return None
+    return BreachPool(start=span.start, end=span.end, **msgspec.structs.asdict(pooled))
 
 
 def _series(row: Settled) -> Series:

@@ -386,6 +386,8 @@ measurements = _table(
     sa.Column("reason", sa.Text, nullable=False),
     # How many windows were pooled for the state; 1 is the window alone.
     sa.Column("scale", sa.Integer, nullable=False, server_default="1"),
+    # Value, interval and n of all of them, where a pool breached.
+    sa.Column("pooled", sa.JSON(none_as_null=True)),
     # Sum of the scales above 1 at which the pool ending here is inside the clear limit.
     sa.Column("calm", sa.Integer, nullable=False, server_default="0"),
     sa.Column("computed_at", Instant, nullable=False),

@@ -21,6 +21,25 @@ class BreachWindow(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["provisional", "final", "amended"]
 
 
+class BreachPool(msgspec.Struct, frozen=True, kw_only=True):
+    """The windows that showed the breach together, and what all their rows say.
+
+    Parameters
+    ----------
+    start, end
+        From the start of the first window to the end of the last.
+    value, low, high, n
+        The numbers that were judged: the metric over all rows, its interval, and the rows.
+    """
+
+    start: datetime
+    end: datetime
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
 class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One turn of a breach episode, complete in itself (the data of a CloudEvent).
 
@@ -34,7 +53,10 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
         The measurement that caused the turn, its interval and the rows behind it.
     scale
         How many windows it took to see the breach. Above 1, `value`, `low`, `high` and `n` are
-        those of the last window alone, and `reason` tells the numbers of all of them.
+        those of the last window alone, and `pooled` has the numbers of all of them.
+    pooled
+        What was judged where `scale` is above 1; the evidence is of its rows. Events of before
+        this field have `reason` alone.
     warn, limit, below
         The rule's limits, and whether small values are the bad ones.
     reason
@@ -81,3 +103,9 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: bool = False
     retired: bool = False
     scale: int = 1
+    pooled: BreachPool | None = None
+
+    @property
+    def judged(self) -> BreachEvent | BreachPool:
+        """What holds the value, interval and n that were judged."""
+        return self if self.pooled is None else self.pooled

@@ -87,7 +87,8 @@ def test_a_report_is_made_without_a_socket_and_says_of_how_many_rows(
     made = reported(referenced, maker)
 
     assert (made.state, made.attempts) == ("ready", 1)
-    assert made.reason == "made of 400 of 400 rows of the window"
+    start, end = (f"{edge:%Y-%m-%d %H:%M}" for edge in (frozen.window_start, frozen.window_end))
+    assert made.reason == f"made of 400 of 400 rows from {start} to {end} UTC"
     assert made.report_hash == hashlib.sha256(made.report_json.encode()).hexdigest()
     assert made.sample_hash == hashlib.sha256(made.sample).hexdigest() == frozen.sample_hash
     report = json.loads(made.report_json)
@@ -96,7 +97,7 @@ def test_a_report_is_made_without_a_socket_and_says_of_how_many_rows(
     assert drift["features.JOB"] < 0.1
     assert "performance" in report["parts"]
     page = gzip.decompress(made.report_html).decode()
-    assert "made of 400 of 400 rows of the window" in page
+    assert made.reason in page
     first = made.report_json
 
     _make_again(referenced)

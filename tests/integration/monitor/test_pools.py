@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from watchkeeper_alerting import messages
+from watchkeeper_monitor import samples
 from watchkeeper_monitor.windows import EPOCH
 from watchkeeper_shared.db import tables
 
@@ -93,10 +96,39 @@ def test_a_small_lasting_shift_is_found_by_a_pool_and_ends_when_a_pool_is_calm(
     assert found[0].n == 100, "the measurement is of the window, not of the pool"
     assert [kind for kind, _ in told] == ["opened", "cleared"]
     assert told[0][1].opened_window == found[0].window_start
+    assert told[1][1].pooled is None, "what ends it is no breach"
     assert not told[1][1].withdrawn
     over = told[1][1].window.start
     assert over >= EPOCH + (first + 32) * DAY, "a single good day does not end it"
     assert over < EPOCH + (first + 32 + max(row.scale for row in found)) * DAY
+
+
+def test_what_a_pool_found_is_told_with_the_numbers_and_rows_of_all_its_days(
+    referenced: Any,
+) -> None:
+    referenced.policy([LASTING | {"dispersion": 1}], alarm_budget=100_000)
+    first = whole_blocks(referenced)
+
+    live(referenced, first, [0.0] * 16 + [0.25] * 16)
+
+    (_, event), *_ = referenced.told()
+    (frozen,) = referenced.all(tables.evidence)
+    assert event.pooled is not None
+    span = event.pooled.start, event.pooled.end
+    assert span == (event.window.end - event.scale * DAY, event.window.end)
+    assert event.pooled.n == event.scale * event.n == event.scale * 100
+    assert event.pooled.value == pytest.approx(0.25, abs=0.1)
+    assert event.pooled.value != event.value
+    assert f"wasserstein of AGE {event.pooled.value:.4g} at or above 0.1" in event.reason
+    assert event.pooled.low <= event.pooled.value <= event.pooled.high
+    assert event.evidence == frozen.id
+    assert (frozen.window_start, frozen.window_end) == span
+    assert (frozen.sample_rows, frozen.window_rows) == (event.pooled.n, event.pooled.n)
+    days = pc.floor_temporal(samples.from_bytes(frozen.sample).column("time"), unit="day")
+    assert pc.count_distinct(days).as_py() == event.scale
+    ticket = messages.facts(event)
+    assert ticket["Value"].startswith(f"{event.pooled.value:.4g} over {event.scale} windows")
+    assert messages.minute(event.pooled.start) in ticket["Judged over"]
 
 
 def test_without_the_shift_nobody_is_told(referenced: Any) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from watchkeeper_alerting import messages
-from watchkeeper_alerting.testing.builders import a_breach
+from watchkeeper_alerting.testing.builders import DAY, a_breach
+from watchkeeper_shared.events.breaches import BreachPool
 
 SUBJECT = messages.Subject(
     alert="a-1",
@@ -83,7 +84,27 @@ def test_newer_numbers_are_only_called_past_the_limit_when_they_are(
     assert messages.summary(a_breach(**changes)).startswith(words)
 
 
-def test_a_breach_seen_over_many_windows_is_not_told_with_the_value_of_the_last() -> None:
+def test_a_breach_seen_over_many_windows_is_told_with_what_they_say_together() -> None:
+    pooled = BreachPool(
+        start=DAY - timedelta(days=3), end=DAY + timedelta(days=1),
+        value=0.76, low=0.75, high=0.77, n=9_000,
+    )  # fmt: skip
+    told = messages.notice(a_breach(scale=4, value=0.85, pooled=pooled), SUBJECT, "firing")
+
+    assert told.title == (
+        "[critical] employment-ma: accuracy 0.76 over 4 windows (≤ 0.8) (labour-models)"
+    )
+    assert told.summary == (
+        "accuracy over 4 windows is 0.76, at or below the limit 0.8; the whole 95 % interval, "
+        "0.75 to 0.77, lies past the limit (9,000 rows). The last window alone: 0.85."
+    )
+    assert told.facts["Value"] == "0.76 over 4 windows; 0.85 in the last alone"
+    assert told.facts["Judged over"] == (
+        "2026-11-19 00:00 UTC to 2026-11-23 00:00 UTC (4 windows, 9,000 rows)"
+    )
+
+
+def test_a_pooled_breach_of_before_is_not_told_with_the_value_of_the_last() -> None:
     reason = "over the last 4 windows: accuracy 0.76 at or below 0.8; n=9,000"
     told = messages.notice(a_breach(scale=4, value=0.85, reason=reason), SUBJECT, "firing")
 

@@ -37,7 +37,7 @@ class Breach:
     cleared
         Start of the first good window after; None if it never ended.
     value, reason
-        What the opening window said.
+        What the opening window said, or the windows that were judged together with it.
     """
 
     series: Series
@@ -66,7 +66,7 @@ class _Memory:
     def keep(self, window: Span, found: Iterable[Measurement]) -> None:
         """Take down what a window was judged to be."""
         for one in found:
-            point = Point(window.start, one.state, one.value, one.scale, one.calm)
+            point = Point(window.start, one.state, one.judged, one.scale, one.calm)
             self.points[one.series].append(point)
             subject = one.series.metric, one.series.segment
             self.labels[subject][window.start].append((one.state, one.value))
@@ -212,5 +212,5 @@ def _breaches(memory: _Memory, policy: OversightPolicy) -> list[Breach]:
         for stretch in fold(points, rules[series.rule]):
             said = memory.said[series, stretch.opened]
             opened = Span(stretch.opened, stretch.opened + memory.size)
-            found.append(Breach(series, opened, stretch.cleared, said.value, said.reason))
+            found.append(Breach(series, opened, stretch.cleared, said.judged, said.reason))
     return found

@@ -137,13 +137,15 @@ class Desk:
 
 
 def _words(frozen: Frozen) -> str:
-    return f"made of {frozen.sample_rows:,} of {frozen.window_rows:,} rows of the window"
+    start, end = (f"{edge:%Y-%m-%d %H:%M}" for edge in (frozen.window.start, frozen.window.end))
+    rows = f"{frozen.sample_rows:,} of {frozen.window_rows:,} rows"
+    return f"made of {rows} from {start} to {end} UTC"
 
 
 def _job(frozen: Frozen, reference: bytes) -> Job:
     return Job(
         evidence=frozen.id,
-        title=f"{frozen.system} {frozen.version}, window from {frozen.window.start.isoformat()}"
+        title=f"{frozen.system} {frozen.version}, rows from {frozen.window.start.isoformat()}"
         f" to {frozen.window.end.isoformat()}, revision {frozen.revision}",
         words=_words(frozen),
         timestamp=frozen.window.end,

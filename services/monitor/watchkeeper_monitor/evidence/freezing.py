@@ -20,37 +20,40 @@ MOST_ROWS = 5_000
 
 
 def freeze(
-    c: sa.Connection, scope: Scope, window: Span, revision: int, current: str, now: datetime
+    c: sa.Connection, scope: Scope, span: Span, revision: int, current: str, now: datetime
 ) -> str | None:
-    """Keep the sample of a window as it is now; return the id of the evidence.
+    """Keep the sample of what was judged, as it is now; return the id of the evidence.
 
-    All breaches of one window share it: the id is made of the system, the version, the
-    window, its revision and the reference. None where the window has no rows to keep, or
-    their time was rolled up: then labels that came past their horizon opened it.
+    All breaches of one span share it: the id is made of the system, the version, the span,
+    its revision and the reference. None where the span has no rows to keep, or their time
+    was rolled up: then labels that came past their horizon opened it.
 
     Parameters
     ----------
+    span
+        The window, or all the windows that showed the breach together.
+    revision
+        Of the last window.
     current
         The key of the grid that predictions are counted on now.
     """
-    held = reading.resolution(c, scope.system, scope.version, window.start, window.end)
-    if not held.holds(window):
+    held = reading.resolution(c, scope.system, scope.version, span.start, span.end)
+    if not held.holds(span):
         return None
-    profiles = reading.in_window(c, scope.system, scope.version, window)
+    profiles = reading.in_window(c, scope.system, scope.version, span)
     reference = reading.counted_on(profiles, current)
-    the_id = evidence_id(scope, window, revision, reference)
+    the_id = evidence_id(scope, span, revision, reference)
     if evidence.exists(c, the_id):
         return the_id
-    stored = reading.samples_in_window(c, scope.system, scope.version, reference, window)
-    if not stored:
+    sample = _sample(c, scope, reference, span)
+    if sample is None:
         return None
-    sample = samples.smallest([samples.from_bytes(one) for one in stored], MOST_ROWS)
     data = samples.to_bytes(_labelled(c, scope.system, sample))
     frozen = Frozen(
         id=the_id,
         system=scope.system,
         version=scope.version,
-        window=window,
+        window=span,
         revision=revision,
         reference=reference,
         sample=data,
@@ -60,6 +63,14 @@ def freeze(
     )
     evidence.put(c, frozen, EvidenceState.PENDING, "the report is being made", now)
     return the_id
+
+
+def _sample(c: sa.Connection, scope: Scope, reference: str, span: Span) -> pa.RecordBatch | None:
+    stored = reading.samples_in_window(c, scope.system, scope.version, reference, span)
+    parts = (
+        samples.Part(one.rows, [samples.from_bytes(data) for data in one.samples]) for one in stored
+    )
+    return samples.of_span(parts, MOST_ROWS)
 
 
 def _labelled(c: sa.Connection, system: str, sample: pa.RecordBatch) -> pa.RecordBatch:
@@ -73,13 +84,13 @@ def _labelled(c: sa.Connection, system: str, sample: pa.RecordBatch) -> pa.Recor
     return rows.append_column("label", column)
 
 
-def evidence_id(scope: Scope, window: Span, revision: int, reference: str) -> str:
-    """Return the id of a window's evidence: the same whoever freezes it."""
+def evidence_id(scope: Scope, span: Span, revision: int, reference: str) -> str:
+    """Return the id of evidence: the same whoever freezes it."""
     parts = (
         scope.system,
         scope.version,
-        str(to_micros(window.start)),
-        str(to_micros(window.end)),
+        str(to_micros(span.start)),
+        str(to_micros(span.end)),
         str(revision),
         reference,
     )

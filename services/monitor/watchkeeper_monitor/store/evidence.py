@@ -28,6 +28,8 @@ class Frozen:
 
     Parameters
     ----------
+    window
+        The time that was judged: one window, or all that showed the breach together.
     reference
         Id of the reference, or the key of a bare grid.
     sample

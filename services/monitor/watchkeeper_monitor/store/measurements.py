@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
-from watchkeeper_monitor.judging import Measurement, Series
+from watchkeeper_monitor.judging import Measurement, Pooled, Series
 from watchkeeper_monitor.store.windows import Judged, Scope
 from watchkeeper_monitor.stretches import Point
 from watchkeeper_monitor.windows import Span, Status
@@ -31,6 +32,14 @@ class Settled:
     revision: int
     status: Status
     measurement: Measurement
+
+    @property
+    def span(self) -> Span:
+        """The time that was judged: the window, or all that showed the breach together."""
+        if self.measurement.pooled is None:
+            return self.window
+        length = self.window.end - self.window.start
+        return Span(self.window.end - self.measurement.scale * length, self.window.end)
 
 
 def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
@@ -112,11 +121,15 @@ def _values(one: Measurement) -> dict[str, object]:
         "reason": one.reason,
         "scale": one.scale,
         "calm": one.calm,
+        "pooled": None if one.pooled is None else msgspec.to_builtins(one.pooled),
     }
 
 
 def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list[Point]]:
-    """Return what rules say about settled windows from `since` on, by series, in window order."""
+    """Return what rules say about settled windows from `since` on, by series, in window order.
+
+    The value of each is the one that was judged.
+    """
     rows = c.execute(
         sa.select(
             measurements.c.rule,
@@ -128,6 +141,7 @@ def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list
             measurements.c.value,
             measurements.c.scale,
             measurements.c.calm,
+            measurements.c.pooled,
         )
         .where(
             *_of(scope),
@@ -138,8 +152,9 @@ def points(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, list
         .order_by(measurements.c.window_start)
     )
     found: defaultdict[Series, list[Point]] = defaultdict(list)
-    for rule, metric, column, segment, start, state, value, scale, calm in rows:
-        point = Point(start, State(state), value, scale, calm)
+    for rule, metric, column, segment, start, state, value, scale, calm, pooled in rows:
+        judged = value if pooled is None else pooled["value"]
+        point = Point(start, State(state), judged, scale, calm)
         found[Series(rule, metric, column, segment)].append(point)
     return found
 
@@ -245,6 +260,7 @@ def _settled(row: sa.Row[Any]) -> Settled:
         reason=row.reason,
         scale=row.scale,
         calm=row.calm,
+        pooled=msgspec.convert(row.pooled, Pooled | None),
     )
     window = Span(row.window_start, row.window_end)
     return Settled(window, row.revision, Status(row.status), measurement)

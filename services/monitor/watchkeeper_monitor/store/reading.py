@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -17,6 +18,8 @@ from watchkeeper_monitor.resolution import DAY, Held, Resolution, Resting
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.errors import NotHeld
+
+_SAMPLES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class StoredProfile:
     reference: str
     rows: int
     profile: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """The rows that one writer kept of a pane, as bytes, and how many it counted there."""
+
+    rows: int
+    samples: list[bytes]
 
 
 def in_window(c: sa.Connection, system: str, version: str, window: Span) -> list[StoredProfile]:
@@ -121,10 +132,24 @@ def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
 
 def samples_in_window(
     c: sa.Connection, system: str, version: str, reference: str, window: Span
-) -> list[bytes]:
-    """Return the samples of all panes inside a window on one grid."""
-    where = (*inside(samples, system, version, window), samples.c.reference == reference)
-    return list(c.execute(sa.select(samples.c.sample).where(*where)).scalars())
+) -> Iterator[StoredSample]:
+    """Yield what was kept of each pane inside a window on one grid, in order."""
+    key = ("pane_start", "pane_end", "source")
+    counted = c.execute(
+        sa.select(*(profiles.c[name] for name in key), profiles.c.rows).where(
+            *inside(profiles, system, version, window), profiles.c.reference == reference
+        )
+    )
+    rows = {tuple(row[:3]): row.rows for row in counted}
+    spots = [samples.c[name] for name in key]
+    kept = c.execute(
+        sa.select(*spots, samples.c.sample)
+        .where(*inside(samples, system, version, window), samples.c.reference == reference)
+        .order_by(*spots, samples.c.part)
+        .execution_options(yield_per=_SAMPLES_AT_ONCE)
+    )
+    for spot, parts in groupby(kept, key=lambda row: tuple(row[:3])):
+        yield StoredSample(rows.get(spot, 0), [part.sample for part in parts])
 
 
 def inside(
