@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.events.envelopes import unpacked_size
+from watchkeeper_shared.events.plans import Plan, Written, plan_of
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_of
@@ -19,6 +20,7 @@ from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """The most that one stream may hold once unpacked."""
 
+_OPTIONS = pa.ipc.IpcReadOptions(use_threads=False)
 _END = bytes.fromhex("ffffffff00000000")
 
 
@@ -32,8 +34,14 @@ def read_stream(value: bytes, kind: Kind) -> pa.RecordBatch:
     """
     try:
         _refuse_open_end(value)
-        _refuse_bombs(value)
-        return _canonical(_table(value, kind), kind)
+        head = _refuse_bombs(value)
+        with pa.ipc.open_stream(value, options=_OPTIONS) as stream:
+            schema = stream.schema
+            plan = plan_of(Written(head, kind, schema))
+            batches = list(stream)
+        if plan.is_canonical and len(batches) == 1:
+            return _taken(batches[0])
+        return _canonical(_table(batches, schema, plan), kind)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         detail = f"the Arrow stream cannot be read: {error}; send a whole IPC stream"
         raise MalformedRecord(RejectCode.MALFORMED, detail) from error
@@ -48,11 +56,19 @@ def _refuse_open_end(value: bytes) -> None:
         )
 
 
-def _refuse_bombs(value: bytes) -> None:
-    """Walk the messages without unpacking them and refuse what would grow too large."""
+def _refuse_bombs(value: bytes) -> bytes:
+    """Walk the messages without unpacking them and refuse what would grow too large.
+
+    Returns
+    -------
+    bytes
+        The message of the schema.
+    """
     rows = unpacked = 0
+    head = b""
     for message in pa.ipc.MessageReader.open_stream(value):
         if message.type == "schema":
+            head = head or message.metadata.to_pybytes()
             continue
         grown, length = unpacked_size(message.metadata, message.body)
         unpacked += grown
@@ -62,22 +78,33 @@ def _refuse_bombs(value: bytes) -> None:
     # Each row has an id, and an id has at least one byte of its own, even as an index.
     if rows > max(unpacked, len(value)):
         raise _too_much(f"{rows} rows in {len(value)} bytes")
+    return head
 
 
-def _table(value: bytes, kind: Kind) -> pa.Table:
-    """Read the stream and keep the columns that mean something, validated."""
-    options = pa.ipc.IpcReadOptions(use_threads=False)
-    with pa.ipc.open_stream(value, options=options) as stream:
-        names = stream.schema.names
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise MalformedRecord(RejectCode.MALFORMED, f"column {twice} comes twice")
-        table = stream.read_all()
-    table = table.select([name for name in names if shape_of(name, kind) is not None])
-    if table.num_columns > MAX_COLUMNS or table.num_rows * table.num_columns > MAX_CELLS:
-        raise _too_much(f"{table.num_rows} rows of {table.num_columns} columns")
-    table.validate(full=True)
+def _taken(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch of canonical columns, validated, without those that are all null."""
+    _check(batch)
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    filled = {name: column for name, column in columns.items() if not _is_empty(column)}
+    return batch if len(filled) == len(columns) else pa.RecordBatch.from_pydict(filled)
+
+
+def _table(batches: list[pa.RecordBatch], schema: pa.Schema, plan: Plan) -> pa.Table:
+    """Keep the columns that mean something, validated."""
+    table = pa.Table.from_batches(batches, schema).select(plan.names)
+    _check(table)
     return table
+
+
+def _check(rows: pa.RecordBatch | pa.Table) -> None:
+    if rows.num_columns > MAX_COLUMNS or rows.num_rows * rows.num_columns > MAX_CELLS:
+        raise _too_much(f"{rows.num_rows} rows of {rows.num_columns} columns")
+    rows.validate(full=True)
+
+
+def _is_empty(column: pa.Array | pa.ChunkedArray) -> bool:
+    """Return whether nothing is known about a column; it counts as missing."""
+    return bool(column.null_count == len(column))
 
 
 def _canonical(table: pa.Table, kind: Kind) -> pa.RecordBatch:
@@ -85,8 +112,8 @@ def _canonical(table: pa.Table, kind: Kind) -> pa.RecordBatch:
     for name in table.column_names:
         column = table.column(name)
         shape = shape_of(name, kind)
-        if shape is None or column.null_count == len(column):
-            continue  # nothing is known about a column of nulls; it counts as missing
+        if shape is None or _is_empty(column):
+            continue
         whole = column.combine_chunks()
         whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
         _refuse_long_dictionaries(name, whole)
