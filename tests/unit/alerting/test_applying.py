@@ -156,6 +156,54 @@ def test_a_limit_that_no_value_can_pass_is_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("metric", "below", "words"),
+    [
+        ("accuracy", "", "accuracy is bad when it is low; add `below: true`"),
+        ("estimated_f1", "", "estimated_f1 is bad when it is low; add `below: true`"),
+        ("psi", "below: true, ", "psi is bad when it is high; remove `below: true`"),
+    ],
+)
+def test_a_limit_on_the_good_side_is_refused_with_what_to_write(
+    metric: str, below: str, words: str
+) -> None:
+    rule = f"metric: {metric}, {below}breach: 0.25"
+    text = GOOD.replace('metric: psi, columns: ["*"], warn: 0.1, breach: 0.25', rule)
+
+    (only,) = mistakes_of(text)
+
+    assert only.startswith(f"a.yaml:17: rule drift: {words}, or healthy values")
+
+
+@pytest.mark.parametrize("below", ["", "below: true, "])
+def test_what_is_bad_on_either_side_takes_limits_on_both(below: str) -> None:
+    rule = f"metric: volume, {below}breach: 500"
+
+    assert (
+        mistakes_of(GOOD.replace('metric: psi, columns: ["*"], warn: 0.1, breach: 0.25', rule))
+        == []
+    )
+
+
+def test_a_policy_that_watches_nothing_is_refused_unless_it_has_no_systems() -> None:
+    head, _, tail = GOOD.partition("  rules:")
+    none = head + "  rules: []\n---" + tail.partition("---")[2]
+
+    (only,) = mistakes_of(none)
+
+    assert only.startswith("a.yaml:16: a policy without rules watches nothing")
+    assert mistakes_of(none.replace("systems: [employment-ma]", "systems: []")) == []
+
+
+def test_a_lateness_under_which_nothing_could_ever_breach_is_refused() -> None:
+    window = "systems: [employment-ma]\n  window: {size: 1d, lateness: 365d}"
+
+    (only,) = mistakes_of(GOOD.replace("systems: [employment-ma]", window))
+
+    assert only.startswith("a.yaml:16: lateness 365d: no window could breach before")
+    assert "at most 30d" in only
+
+
 @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
 def test_a_limit_is_a_finite_number(number: str) -> None:
     (only,) = mistakes_of(GOOD.replace("warn: 0.1", f"warn: {number}"))

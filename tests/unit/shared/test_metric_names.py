@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE
+from watchkeeper_shared.metric_limits import Worse, worse
 from watchkeeper_shared.metric_names import METRIC_NAMES, family_of
 
 
@@ -10,3 +11,14 @@ def test_the_public_names_are_the_catalogues() -> None:
     assert {name: str(family_of(name)) for name in METRIC_NAMES} == {
         name: str(entry.family) for name, entry in CATALOGUE.items()
     }
+
+
+def test_shares_of_right_answers_are_bad_when_low_and_what_compares_is_bad_when_high() -> None:
+    right = ("accuracy", "precision", "recall", "f1", "roc_auc")
+    apart = ("_drop", "_rise", "_difference", "_distance", "psi")
+    for name in METRIC_NAMES:
+        if name.endswith(apart):
+            assert worse(name) is Worse.HIGHER, name
+        elif name.endswith(right) and not name.startswith("estimation_error"):
+            assert worse(name) is Worse.LOWER, name
+    assert {name for name in METRIC_NAMES if worse(name) is Worse.EITHER} >= {"volume"}

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from watchkeeper_alerting.applying.checking import suggestion
 from watchkeeper_alerting.applying.documents import Document
 from watchkeeper_alerting.applying.located import Mistake
+from watchkeeper_alerting.applying.sense import nonsense
 from watchkeeper_shared.metric_names import (
     BY_CLASS,
     METRIC_NAMES,
     Family,
     family_of,
-    is_within_one,
     takes_attribute,
     takes_columns,
 )
@@ -48,6 +48,7 @@ def disagreements(documents: Sequence[Document], world: World) -> list[Mistake]:
 
 
 def _policy(document: Document, policy: OversightPolicy, world: World) -> Iterator[Mistake]:
+    yield from nonsense(document, policy)
     for index, name in enumerate(policy.systems):
         if name not in world.systems:
             hint = _hint(name, world.systems)
@@ -56,7 +57,6 @@ def _policy(document: Document, policy: OversightPolicy, world: World) -> Iterat
     for index, rule in enumerate(policy.rules):
         at = ("spec", "rules", index)
         yield from _metric(document, rule, at)
-        yield from _limits(document, rule, at)
         yield from _columns(document, rule, systems, at)
         yield from _segments(document, rule, systems, at)
         yield from _channels(document, rule, world, at)
@@ -75,20 +75,6 @@ def _metric(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterat
     elif rule.columns and not takes_columns(rule.metric):
         detail = f"rule {rule.id}: {rule.metric} looks at the whole answer and takes no columns"
         yield document.mistake(detail, *at, "columns")
-
-
-def _limits(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
-    """Find limits that no value could pass, or every value would: 5 where 0.05 was meant."""
-    limits = {"warn": rule.warn, "breach": rule.breach}
-    if rule.warn is None and rule.breach is None:
-        detail = f"rule {rule.id} could never fire: give it a warn limit, a breach limit or both"
-        yield document.mistake(detail, *at)
-    if rule.clear is not None:
-        limits["clear"] = rule.clear.limit
-    for name, limit in limits.items():
-        if limit is not None and is_within_one(rule.metric) and not 0 <= limit <= 1:
-            detail = f"rule {rule.id}: {rule.metric} lies between 0 and 1, got {name} {limit:g}"
-            yield document.mistake(f"{detail}; 5 % is 0.05", *at, name)
 
 
 def _columns(

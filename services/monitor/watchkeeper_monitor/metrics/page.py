@@ -11,6 +11,7 @@ from pathlib import Path
 
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE, Entry
 from watchkeeper_monitor.metrics.limits import LIMITS, Limit, Pair
+from watchkeeper_shared.metric_limits import Worse, worse
 from watchkeeper_shared.metric_names import FAMILIES
 from watchkeeper_shared.specs import Task, Tier
 
@@ -28,7 +29,9 @@ a 95 % interval, with what binning can hide, and with the rows behind it; what c
 is in the answer with the reason, never as 0. *Rows* is what a judgement needs unless the rule says
 otherwise: rows (drift, quality, operation, explanation), labels (performance), rows of the smaller
 group (fairness). A rule breaches when the value is past its limit **and** the evidence passes the
-level of the policy's alarm budget (ADR 5).
+level of the policy's alarm budget (ADR 5). *Bad* is the side on which a limit makes sense: `apply`
+refuses a rule on what is bad when it is low that lacks `below: true`, and one on what is bad when
+it is high that has it.
 
 q and p are the shares of window and reference, G and F their distribution functions.
 A column is a feature, `prediction`, `score`, a class, or of fairness the attribute, which may be a
@@ -36,8 +39,8 @@ declared intersection such as `SEX&RAC1P`. A segment is a group (`SEX=2`), or th
 that the number is of.
 """
 _TABLE = """\
-| name | formula | merged from | bound | oracle | source | rows |
-|---|---|---|---|---|---|---|"""
+| name | bad | formula | merged from | bound | oracle | source | rows |
+|---|---|---|---|---|---|---|---|"""
 _LIMITS = """
 ## Default limits per risk tier
 
@@ -46,6 +49,7 @@ no default limit. The policies in `cli/watchkeeper/policies` hold those marked w
 
 | name | low | limited | high | source |
 |---|---|---|---|---|"""
+_BAD = {Worse.LOWER: "low", Worse.HIGHER: "high", Worse.EITHER: "either"}
 _HEADER = """\
 # Default policies of risk tier {tier}, one for each task. Made by `make docs`.
 # Name your systems, or copy the rules. A rule about what a system does not have (no groups, no
@@ -69,6 +73,7 @@ def page() -> str:
 def _row(name: str, entry: Entry) -> str:
     cells = (
         f"`{name}`",
+        _BAD[worse(name)],
         entry.formula,
         entry.form,
         entry.bound,

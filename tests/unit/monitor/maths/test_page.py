@@ -11,6 +11,7 @@ from watchkeeper_alerting.applying.documents import SourceFile, read
 from watchkeeper_monitor.metrics import CATALOGUE
 from watchkeeper_monitor.metrics.limits import LIMITS
 from watchkeeper_monitor.metrics.page import POLICIES, files, page
+from watchkeeper_shared.metric_limits import Worse, worse
 from watchkeeper_shared.specs import OversightPolicy, Tier
 from watchkeeper_shared.testing.builders import a_system
 
@@ -43,6 +44,12 @@ def test_the_default_policies_of_a_tier_can_be_applied_as_they_are(tier: Tier) -
         assert isinstance(one.spec, OversightPolicy)
         assert one.spec.rules
         assert not one.spec.systems, "a default watches nothing until somebody names a system"
+
+
+def test_a_default_limit_stands_on_the_bad_side_of_its_metric() -> None:
+    sides = {name: Worse.LOWER if limit.below else Worse.HIGHER for name, limit in LIMITS.items()}
+
+    assert {name: worse(name) for name in LIMITS} == sides
 
 
 def test_a_higher_tier_never_allows_more() -> None:
