@@ -162,6 +162,7 @@ def _monitor(process: Process, stop: threading.Event) -> Iterator[None]:
         metrics=process.metrics,
         pace=settings,
         evidence=settings,
+        retention=settings,
     )
     with _turning(one, stop):
         yield

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from watchkeeper_monitor.agenda import Agenda, Planner, Task
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.joining import Joiner
+from watchkeeper_monitor.keeping import Keeper
 from watchkeeper_monitor.measuring import judge_window
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.retiring import Retirer
@@ -51,6 +52,8 @@ class Judge:
         Who holds the leases.
     pace, meters
         How often, and what is told about it.
+    keeper
+        Ends what was kept long enough, when there is nothing else to do.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - all are collaborators, wired once
@@ -63,6 +66,7 @@ class Judge:
         holder: str,
         pace: Pace,
         meters: Meters,
+        keeper: Keeper,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -73,6 +77,7 @@ class Judge:
         self._pace = pace
         self._meters = meters
         self._joined_at: dict[str, int] = {}
+        self._keeper = keeper
         self._retirer = Retirer(database, registry, baselines, clock)
 
     def step(self, lag: Lag) -> bool:
@@ -88,6 +93,8 @@ class Judge:
             more |= self._join(system, spec)
             self._retire(system, spec)
             more |= self._judge(system, spec, lag)
+        if not more:
+            self._keeper.step(self._holds_lease)
         return more
 
     def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:

@@ -64,6 +64,7 @@ def run(
         metrics=metrics,
         pace=settings,
         evidence=settings,
+        retention=settings,
     )
     try:
         monitor.start(on_failure=stop.set)

@@ -53,6 +53,12 @@ class Meters:
             "Predictions older than the watermark less the lateness; counted in their window.",
             registry=registry,
         )
+        self.retired = Counter(
+            "watchkeeper_monitor_retired",
+            "What was rolled up or dropped because its retention ended, by kind.",
+            ["kind"],
+            registry=registry,
+        )
         self.flush_seconds = Histogram(
             "watchkeeper_monitor_flush_seconds",
             "Time of one flush transaction.",

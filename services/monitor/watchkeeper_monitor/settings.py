@@ -99,6 +99,45 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How long what was counted is kept, and as what; from when it last changed.
+
+    Parameters
+    ----------
+    pane_retention
+        Panes are kept as they were counted, so that late labels amend windows of any length.
+    hour_retention
+        What was rolled up to hours is kept so: six months, as the AI Act wants logs.
+    day_retention
+        What was rolled up to days is kept so: one certification cycle.
+    sample_retention
+        Sampled rows are kept for evidence; evidence that was frozen has its own copy.
+    revision_retention
+        Numbers that newer ones replaced, and notes of dead letters: while people work on them.
+    """
+
+    pane_retention: timedelta = timedelta(days=90)
+    hour_retention: timedelta = timedelta(days=184)
+    day_retention: timedelta = timedelta(days=1096)
+    sample_retention: timedelta = timedelta(days=90)
+    revision_retention: timedelta = timedelta(days=184)
+
+    def __post_init__(self) -> None:
+        """Refuse retentions that contradict each other."""
+        if not self.pane_retention <= self.hour_retention <= self.day_retention:
+            raise ValueError(
+                "WATCHKEEPER_PANE_RETENTION, WATCHKEEPER_HOUR_RETENTION and "
+                "WATCHKEEPER_DAY_RETENTION must not become shorter in this order, got "
+                f"{self.pane_retention}, {self.hour_retention} and {self.day_retention}"
+            )
+        if self.sample_retention > self.pane_retention:
+            raise ValueError(
+                "WATCHKEEPER_SAMPLE_RETENTION must not be longer than WATCHKEEPER_PANE_RETENTION, "
+                f"got {self.sample_retention} and {self.pane_retention}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvidenceSettings:
     """How evidence reports are made.
 
@@ -115,7 +154,7 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MonitorSettings(StoreSettings, LogSettings, Pace, EvidenceSettings):
+class MonitorSettings(StoreSettings, LogSettings, Pace, Retention, EvidenceSettings):
     """Everything that `watchkeeper monitor` reads.
 
     Parameters
@@ -128,6 +167,13 @@ class MonitorSettings(StoreSettings, LogSettings, Pace, EvidenceSettings):
     port: int = 8082
 
     def __post_init__(self) -> None:
-        """Check each part."""
+        """Check each part, and what one asks of another."""
         LogSettings.__post_init__(self)
         Pace.__post_init__(self)
+        Retention.__post_init__(self)
+        if self.pane_retention < self.label_horizon:
+            raise ValueError(
+                "WATCHKEEPER_PANE_RETENTION must not be shorter than WATCHKEEPER_LABEL_HORIZON, "
+                f"got {self.pane_retention} and {self.label_horizon}: a label that late could not "
+                "amend its window any more"
+            )

@@ -20,9 +20,10 @@ from watchkeeper_monitor.evidence.desk import Desk
 from watchkeeper_monitor.evidence.process import MakerProcess
 from watchkeeper_monitor.flushing import OWNER, Flusher
 from watchkeeper_monitor.judge import Judge
+from watchkeeper_monitor.keeping import Keeper
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import CONSUMER, Partitions
-from watchkeeper_monitor.settings import EvidenceSettings, Pace
+from watchkeeper_monitor.settings import EvidenceSettings, Pace, Retention
 from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_monitor.worker import Worker
@@ -36,6 +37,7 @@ from watchkeeper_shared.events.stops import Stops
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
+KEPT = Retention()
 _POLL = timedelta(milliseconds=200)
 _TURN = timedelta(seconds=120)
 """A healthy turn may wait for the database; PostgreSQL and SQLite give up after 30 seconds."""
@@ -161,12 +163,15 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     metrics: CollectorRegistry,
     pace: Pace,
     evidence: EvidenceSettings,
+    retention: Retention = KEPT,
     owner: str | None = None,
 ) -> Monitor:
     """Put a monitor together; nothing turns yet.
 
     Parameters
     ----------
+    retention
+        How long what was counted is kept.
     owner
         Who claims partitions and leases; unique among all processes.
     """
@@ -177,6 +182,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     baselines = Baselines(registry)
     shelf = Shelf(pace.index_memory)
 
+    keeper = Keeper(database, registry, baselines, clock, retention, pace.label_horizon, meters)
     watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
     stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters.show_stopped)
 
@@ -191,7 +197,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         registry,
         clock,
         Flusher(registry, baselines, shelf, pace.sample_rows, pace.duplicate_rows),
-        Judge(database, registry, baselines, shelf, clock, name, pace, meters),
+        Judge(database, registry, baselines, shelf, clock, name, pace, meters, keeper),
         pace,
         meters,
         watchdog,

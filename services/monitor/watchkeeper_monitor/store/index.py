@@ -191,6 +191,12 @@ def remove(c: sa.Connection, shelf: Shelf, gone: Sequence[Block]) -> None:
         shelf.drop(block)
 
 
+def is_expired(c: sa.Connection, system: str, before: datetime) -> bool:
+    """Return whether a block's newest row came before an instant."""
+    old = predictions.c.system == system, predictions.c.arrived_at < before
+    return c.execute(sa.select(predictions.c.id).where(*old).limit(1)).first() is not None
+
+
 def expire(c: sa.Connection, system: str, before: datetime) -> int:
     """Drop blocks whose newest row came before an instant; return how many rows they held."""
     old = predictions.c.system == system, predictions.c.arrived_at < before

@@ -189,12 +189,27 @@ def of_rows(c: sa.Connection, system: str, hashes: Hashes) -> dict[int, str]:
     return dict(zip(newest.hashes.tolist(), newest.words.to_pylist(), strict=True))
 
 
-def expire(c: sa.Connection, system: str, before: datetime) -> None:
-    """Drop blocks of applied labels that came before an instant: nothing corrects them now."""
-    c.execute(
-        sa.delete(labels).where(
-            labels.c.system == system,
-            labels.c.state == State.APPLIED.value,
-            labels.c.arrived_at < before,
-        )
+def is_expired(c: sa.Connection, system: str, before: datetime) -> bool:
+    """Return whether there are applied labels that all came before an instant."""
+    query = sa.select(labels.c.id).where(*_expired(system, before)).limit(1)
+    return c.execute(query).first() is not None
+
+
+def expire(c: sa.Connection, system: str, before: datetime) -> int:
+    """Drop blocks of applied labels that came before an instant: nothing corrects them now.
+
+    Returns
+    -------
+    int
+        How many labels they held.
+    """
+    gone = sa.delete(labels).where(*_expired(system, before)).returning(labels.c.rows)
+    return sum(c.execute(gone).scalars())
+
+
+def _expired(system: str, before: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        labels.c.system == system,
+        labels.c.state == State.APPLIED.value,
+        labels.c.arrived_at < before,
     )

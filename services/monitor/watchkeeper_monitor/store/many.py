@@ -46,3 +46,12 @@ def write(c: sa.Connection, statement: str, rows: Sequence[tuple[object, ...]]) 
     if rows:
         text = statement.replace("?", "%s") if c.dialect.name == "postgresql" else statement
         c.exec_driver_sql(text, list(rows))
+
+
+def delete(c: sa.Connection, table: sa.Table, rows: Sequence[sa.Row[Any]]) -> None:
+    """Delete rows by their keys."""
+    keys = list(table.primary_key.columns)
+    same = [key == sa.bindparam(f"the_{key.name}", type_=key.type) for key in keys]
+    values = [{f"the_{key.name}": getattr(row, key.name) for key in keys} for row in rows]
+    if values:
+        c.execute(sa.delete(table).where(*same), values)

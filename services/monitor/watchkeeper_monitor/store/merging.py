@@ -106,7 +106,11 @@ def _merge_predictions(c: sa.Connection, shelf: Shelf, told: Told, chosen: Seque
     index.remove(c, shelf, chosen)
 
 
+def is_expired(c: sa.Connection, system: str, before: datetime) -> bool:
+    """Return whether a block came before an instant."""
+    return index.is_expired(c, system, before) or labels.is_expired(c, system, before)
+
+
 def expire(c: sa.Connection, system: str, before: datetime) -> int:
-    """Drop what came before an instant; return how many predictions that were."""
-    labels.expire(c, system, before)
-    return index.expire(c, system, before)
+    """Drop what came before an instant; return how many predictions and labels that were."""
+    return labels.expire(c, system, before) + index.expire(c, system, before)

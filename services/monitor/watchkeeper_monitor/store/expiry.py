@@ -1,0 +1,69 @@
+"""What is kept for a time only, and is neither counted nor judged: a bounded piece at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.store import many
+from watchkeeper_shared.db.tables import blocks, dead_letters, measurements, panes, samples
+
+ROWS_AT_ONCE = 500
+"""So many rows one transaction removes."""
+
+Condition = tuple[sa.ColumnElement[bool], ...]
+
+
+def old_samples(system: str, before: datetime) -> Condition:
+    """Return the condition on samples of panes that rest since before an instant."""
+    same = (
+        panes.c.system == samples.c.system,
+        panes.c.version == samples.c.version,
+        panes.c.pane_start == samples.c.pane_start,
+        panes.c.pane_end == samples.c.pane_end,
+    )
+    rests = panes.c.changed == panes.c.judged, panes.c.judged_at < before
+    return samples.c.system == system, sa.exists().where(*same, *rests)
+
+
+def old_blocks(system: str, before: datetime) -> Condition:
+    """Return the condition on merged blocks of which every pane rests since before an instant."""
+    under = (
+        panes.c.system == blocks.c.system,
+        panes.c.version == blocks.c.version,
+        panes.c.pane_start >= blocks.c.start,
+        panes.c.pane_start < blocks.c.end,
+    )
+    moves = sa.or_(
+        panes.c.changed != panes.c.judged, panes.c.judged_at.is_(None), panes.c.judged_at >= before
+    )
+    return blocks.c.system == system, ~sa.exists().where(*under, moves)
+
+
+def old_revisions(system: str, before: datetime) -> Condition:
+    """Return the condition on numbers that newer ones replaced."""
+    return (
+        measurements.c.system == system,
+        measurements.c.current.is_(False),
+        measurements.c.computed_at < before,
+    )
+
+
+def old_letters(before: datetime) -> Condition:
+    """Return the condition on notes of dead letters; the letters are on their topic."""
+    return (dead_letters.c.at < before,)
+
+
+def any_of(c: sa.Connection, table: sa.Table, where: Condition) -> bool:
+    """Return whether a table has a row of these."""
+    one = sa.select(sa.literal(1)).select_from(table).where(*where).limit(1)
+    return c.execute(one).first() is not None
+
+
+def remove(c: sa.Connection, table: sa.Table, where: Condition) -> int:
+    """Remove some rows of these; return how many."""
+    keys = list(table.primary_key.columns)
+    rows = c.execute(sa.select(*keys).where(*where).limit(ROWS_AT_ONCE)).all()
+    many.delete(c, table, rows)
+    return len(rows)
