@@ -102,9 +102,14 @@ def _refuse_no_share(name: str, column: pa.Array, refuse: Refuse) -> None:
     )
 
 
+def _longest_in_bytes(column: pa.Array) -> int:
+    ends = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
+    return int(np.diff(ends).max(initial=0))
+
+
 def _refuse_long(name: str, column: pa.Array, longest: int, refuse: Refuse) -> None:
-    if column.nbytes <= longest:
-        return  # all texts together are short enough
+    if column.nbytes <= longest or _longest_in_bytes(column) <= longest:
+        return  # a character has at least one byte
     lengths = pc.utf8_length(column)
     refuse(
         pc.greater(lengths, longest),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -142,7 +143,7 @@ class _Check:
             ),
         )
         version = self._columns.get("version")
-        if version is None or not self._versions:
+        if version is None or not self._versions or set(self._said) <= set(self._versions):
             return
         known = pa.array(sorted(self._versions), pa.string())
         unknown = pc.and_(version.is_valid(), pc.invert(pc.is_in(version, value_set=known)))
@@ -154,6 +155,12 @@ class _Check:
                 f"known are {', '.join(known.to_pylist())}"
             ),
         )
+
+    @cached_property
+    def _said(self) -> list[str]:
+        """The versions that are in the batch, in the order in which they come."""
+        found: list[str] = self._columns["version"].drop_null().unique().to_pylist()
+        return found
 
     def _check_times(self) -> None:
         limit = pa.scalar(self._now + FUTURE, INSTANT)
@@ -212,7 +219,7 @@ class _Check:
     def _features(self) -> dict[str, FeatureKind]:
         """Return the features of every version that is in the batch."""
         features: dict[str, FeatureKind] = {}
-        for version in self._columns["version"].drop_null().unique().to_pylist():
+        for version in self._said:
             own = self._spec.features_of(version)
             clash = next((one for one in own if features.get(one, own[one]) != own[one]), None)
             if clash is None:

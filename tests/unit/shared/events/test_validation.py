@@ -188,3 +188,17 @@ def test_an_empty_batch_is_nothing_wrong() -> None:
     empty = decode(b"[]", JSON)
 
     assert check_predictions(empty, SYSTEM, a_system(), {"1"}, NOON).rejects == ()
+
+
+def test_texts_are_measured_in_characters_also_in_a_piece_of_a_batch() -> None:
+    batch = a_batch(4)
+    ids = pa.array(["x" * 129, "é" * 128, "é" * 129, "x" * 128])
+    batch = batch.set_column(batch.schema.get_field_index("id"), "id", ids)
+
+    whole = check_predictions(batch, SYSTEM, a_system(), (), NOON).rejects
+    piece = check_predictions(batch.slice(1, 2), SYSTEM, a_system(), (), NOON).rejects
+    short = check_predictions(batch.slice(1, 1), SYSTEM, a_system(), (), NOON).rejects
+
+    assert [(one.index, one.code) for one in whole] == [(0, "too_long"), (2, "too_long")]
+    assert [(one.index, one.code) for one in piece] == [(1, "too_long")]
+    assert short == ()
