@@ -36,9 +36,13 @@ from watchkeeper_shared.db.relay import Relay
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import EventLog, LogWriter
 from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.observability.watchdog import Watchdog
 
 _TURN = timedelta(seconds=150)
 """A healthy turn may wait for the database, a slow receiver, or both."""
+
+_STALLED = timedelta(minutes=5)
+"""A turn that takes longer hangs: the process ends, and another one reads on."""
 
 Loop = Callable[[threading.Event, Callable[[], None]], None]
 
@@ -154,8 +158,18 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     health.check("breaches", worker.ready)
     opener = Opener(client, environment, options.alertmanager_repeat)
     rng = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+    watchdog = Watchdog(clock, _STALLED)
+
+    def work(stop: threading.Event, beat: Callable[[], None]) -> None:
+        def turned() -> None:
+            beat()
+            watchdog.progressed()
+
+        worker.run(stop, turned)
+
     loops: dict[str, Loop] = {
-        "alerting-worker": worker.run,
+        "alerting-worker": work,
+        "alerting-watchdog": watchdog.run,
         "alerting-relay": Relay(database, writer, OWNER, clock).run,
     }
     for number in range(options.delivery_threads):

@@ -25,7 +25,6 @@ from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import CONSUMER, Partitions
 from watchkeeper_monitor.settings import EvidenceSettings, Pace, Retention
 from watchkeeper_monitor.store.shelf import Shelf
-from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_monitor.worker import Worker
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.claims import Claimant, Claims
@@ -35,6 +34,7 @@ from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import EventLog
 from watchkeeper_shared.events.stops import Stops
 from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.observability.watchdog import Watchdog
 from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
 KEPT = Retention()

@@ -22,7 +22,6 @@ from watchkeeper_monitor.partitions import Partitions
 from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_monitor.singles import Single
-from watchkeeper_monitor.watchdog import Watchdog
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
@@ -34,6 +33,7 @@ from watchkeeper_shared.errors import (
     StoreUnavailable,
 )
 from watchkeeper_shared.eventlog.port import Poll, Record
+from watchkeeper_shared.observability.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 

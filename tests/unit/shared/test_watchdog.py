@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from watchkeeper_monitor.watchdog import STALLED, Watchdog
+from watchkeeper_shared.observability.watchdog import STALLED, Watchdog
 from watchkeeper_shared.testing.clocks import ManualClock
 
 FIVE = timedelta(minutes=5)
@@ -39,7 +39,7 @@ def test_progress_keeps_it_quiet_and_its_absence_does_not(
 HANGS = """
 import sys, threading
 from datetime import timedelta
-from watchkeeper_monitor.watchdog import Watchdog
+from watchkeeper_shared.observability.watchdog import Watchdog
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.observability.logs import configure
 configure("monitor", sys.stderr)
