@@ -8,7 +8,7 @@ join ─► agenda ─► judge_window … ─► tell          (each arrow: one
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -19,14 +19,15 @@ from watchkeeper_monitor.keeping import Keeper
 from watchkeeper_monitor.measuring import judge_window
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.retiring import Retirer
+from watchkeeper_monitor.rota import Rota
 from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_monitor.store import counting, labels, merging, panes
+from watchkeeper_monitor.store import counting, labels, merging, panes, windows
 from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.telling import Teller
 from watchkeeper_monitor.tide import Lag, Tide, tide
-from watchkeeper_monitor.windows import Status, settled
+from watchkeeper_monitor.windows import DEFAULT_WINDOW, Status, settled
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import leases
 from watchkeeper_shared.db.registry import Registry
@@ -37,6 +38,9 @@ from watchkeeper_shared.topics import PREDICTIONS
 
 WINDOWS_AT_ONCE = 32
 """How many windows one transaction judges; others wait for the database that long."""
+
+PIECE_SECONDS = 0.25
+"""So long judging goes on, and with the system under way, before records are read again."""
 
 
 class Judge:
@@ -78,24 +82,49 @@ class Judge:
         self._meters = meters
         self._joined_at: dict[str, int] = {}
         self._keeper = keeper
+        self._rota, self._more = Rota(), False
         self._retirer = Retirer(database, registry, baselines, clock)
 
     def step(self, lag: Lag) -> bool:
-        """Do a bounded piece for every system; return whether more is waiting.
+        """Do a bounded piece, the systems in turn; return whether more is waiting.
 
         Raises
         ------
         StoreUnavailable, LogUnavailable
             Nothing of the piece under way happened.
         """
-        more = False
-        for system, spec in self._registry.systems().items():
-            more |= self._join(system, spec)
-            self._retire(system, spec)
-            more |= self._judge(system, spec, lag)
+        until = self._clock.monotonic() + PIECE_SECONDS
+        systems = self._registry.systems()
+        if self._rota.is_over:
+            self._more = False
+        for system in self._rota.turn(systems, self._closed()):
+            spec = systems.get(system)
+            if spec is not None:  # else it was taken back since the round began
+                self._more |= self._join(system, spec)
+                self._retire(system, spec)
+                self._more |= self._judge(system, spec, lag)
+            if self._clock.monotonic() >= until:
+                break
+        more = self._more or not self._rota.is_over
         if not more:
             self._keeper.step(self._holds_lease)
         return more
+
+    def begin_anew(self) -> None:
+        """Let the next step look at every system again, whoever had a turn already."""
+        self._rota = Rota()
+
+    def _closed(self) -> list[str]:
+        """Return the systems with a window that is over, lateness included, but not final."""
+        with self._database.read() as c:
+            over = windows.past_their_end(c)
+        closed = [scope.system for scope, end, mark in over if end + self._lateness(scope) <= mark]
+        return list(dict.fromkeys(closed))
+
+    def _lateness(self, scope: Scope) -> timedelta:
+        policies = self._registry.policies_for(scope.system)
+        spec = next((one.spec.window for one in policies if one.name == scope.policy), None)
+        return (spec or DEFAULT_WINDOW).lateness_delta
 
     def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:
         return leases.take(c, f"judge/{system}", self._holder, now, self._pace.lease_ttl)

@@ -147,9 +147,8 @@ class Monitor:
         """
         end = clock.monotonic() + deadline.total_seconds()
         while clock.monotonic() < end:
-            if self._worker.step(timedelta(milliseconds=20)):
-                self._worker.settle()
-            elif self._worker.settle() and not self._relay.step():
+            self._worker.step(timedelta(milliseconds=20))
+            if self._worker.settle() and not self._relay.step():
                 return True
         return False
 

@@ -83,7 +83,7 @@ class Worker:
         self._watchdog = watchdog
         self._partitions: Partitions | None = None
         self._flushed_at = self._judged_at = self._resume_at = self._looked_at = clock.monotonic()
-        self._pause = 0.0
+        self._pause, self._is_judging = 0.0, False
         self._trouble = "the log was not joined yet"
 
     def ready(self) -> None:
@@ -110,7 +110,7 @@ class Worker:
         try:
             if self._partitions is None:
                 self._partitions = self._join()
-            polled = self._partitions.poll(timeout)
+            polled = self._partitions.poll(timedelta(0) if self._is_judging else timeout)
             if self._clock.monotonic() < self._resume_at:
                 return True
             worked = self._work(self._partitions, polled)
@@ -236,10 +236,11 @@ class Worker:
     def _judge_all(self, partitions: Partitions) -> bool:
         """Judge a bounded piece; if more is waiting, the next turn goes on with it."""
         partitions.show_lag()
-        more = self._judge.step(partitions.lag)
-        if not more:
+        self._is_judging = False
+        self._is_judging = self._judge.step(partitions.lag)
+        if not self._is_judging:
             self._judged_at = self._clock.monotonic()
-        return more
+        return self._is_judging
 
     def _store_is_away(self, error: StoreUnavailable) -> None:
         self._meters.store_away.set(1)
@@ -264,14 +265,16 @@ class Worker:
         logger.warning(event, extra={"reason": str(error), "pause_seconds": self._pause})
 
     def settle(self) -> bool:
-        """Flush and judge now, due or not; return whether nothing is left to do."""
+        """Flush and judge all there is now, due or not; return whether nothing is left."""
         partitions = self._partitions
         if partitions is None or self._clock.monotonic() < self._resume_at:
             return False
         try:
             self._flush(partitions)
-            more = self._judge_all(partitions)
-            return not more and partitions.is_caught_up()
+            self._judge.begin_anew()
+            while self._judge_all(partitions):
+                pass
+            return partitions.is_caught_up()
         except StoreUnavailable as error:
             self._store_is_away(error)
         except LogUnavailable as error:

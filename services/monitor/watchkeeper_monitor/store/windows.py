@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from watchkeeper_monitor.windows import Span, Status
-from watchkeeper_shared.db.tables import panes, windows
+from watchkeeper_shared.db.tables import panes, progress, windows
 from watchkeeper_shared.db.upsert import insert
 
 
@@ -79,6 +79,32 @@ def provisional(c: sa.Connection, system: str) -> list[tuple[Scope, Judged]]:
         .order_by(windows.c.start)
     )
     return [(Scope(row.policy, row.system, row.version), _judged(row)) for row in rows]
+
+
+def past_their_end(c: sa.Connection) -> list[tuple[Scope, datetime, datetime]]:
+    """Return the windows of all systems that event time has passed and that are not final.
+
+    Returns
+    -------
+    list
+        Whose window it is, its end, and the oldest newest event time over all partitions.
+    """
+    marks = (
+        sa.select(progress.c.system, sa.func.min(progress.c.watermark).label("mark"))
+        .where(progress.c.watermark.is_not(None))
+        .group_by(progress.c.system)
+        .subquery()
+    )
+    rows = c.execute(
+        sa.select(
+            windows.c.policy, windows.c.system, windows.c.version, windows.c.end, marks.c.mark
+        )
+        .join(marks, marks.c.system == windows.c.system)
+        .where(windows.c.status == Status.PROVISIONAL.value, windows.c.end <= marks.c.mark)
+    )
+    return [
+        (Scope(policy, system, version), end, mark) for policy, system, version, end, mark in rows
+    ]
 
 
 def newest_with_rows(

@@ -1,0 +1,69 @@
+"""Judging is done in pieces, and a window that has closed waits for none that is open."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from watchkeeper_shared.db import tables
+from watchkeeper_shared.testing.clocks import ManualClock
+
+SYSTEM = "loans"
+OTHERS = [f"aaa-{number}" for number in range(6)]
+
+
+class SlowClock(ManualClock):
+    """Whatever is done between two looks at it takes a second."""
+
+    def __init__(self, like: ManualClock) -> None:
+        super().__init__(like.now())
+        self._seconds = itertools.count()
+
+    def monotonic(self) -> float:
+        return float(next(self._seconds))
+
+
+def send(world: Any, system: str, day: int, seed: int) -> None:
+    batch = world.batch(day, 100, seed=seed)
+    at = batch.schema.get_field_index("system")
+    batch = batch.set_column(at, "system", pa.array([system] * batch.num_rows))
+    ids = pa.array([f"{system}-{day}-{seed}-{number}" for number in range(batch.num_rows)])
+    batch = batch.set_column(batch.schema.get_field_index("id"), "id", ids)
+    world.send(batch, key=system)
+
+
+def test_a_closed_window_is_judged_before_open_ones(referenced: Any) -> None:
+    world = referenced
+    for name in OTHERS:
+        world.apply("AISystem", name, world.spec())
+    for name in (*OTHERS, SYSTEM):
+        send(world, name, 0, seed=1)
+    world.settle()
+    world.monitor.stop()
+    world.go_to(2)
+    for name in OTHERS:
+        send(world, name, 0, seed=2)
+    send(world, SYSTEM, 1, seed=2)
+    world.clock = SlowClock(world.clock)
+    slow = world.new_monitor()
+
+    turns = 0
+    while not world.all(tables.windows, system=SYSTEM, status="final"):
+        slow.step(timedelta(milliseconds=20))
+        turns += 1
+        assert turns < 1000, "the window was never judged"
+
+    judged_again = [
+        row.system
+        for row in world.all(tables.windows, judged_at=world.clock.now())
+        if row.system in OTHERS
+    ]
+    # What was read before the row that closed the window may have had its turn, no more.
+    assert len(judged_again) < len(OTHERS) / 2
+    world.settle(slow)
+    again = {row.system for row in world.all(tables.windows, judged_at=world.clock.now())}
+    assert again == {*OTHERS, SYSTEM}
+    slow.stop()
