@@ -10,8 +10,9 @@ breach of the realised metric, which is a series of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+import msgspec
 
 from watchkeeper_monitor.decision import is_calm
 from watchkeeper_monitor.judging import Series
@@ -58,7 +59,8 @@ def confirmed(
         return list(points)
     by_window = said.get(subject, {})
     return [
-        replace(point, confirmed=_agrees(by_window.get(point.window, ()), rule)) for point in points
+        msgspec.structs.replace(point, confirmed=_agrees(by_window.get(point.window, ()), rule))
+        for point in points
     ]
 
 

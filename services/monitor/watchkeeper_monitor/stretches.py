@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from watchkeeper_monitor.decision import is_calm
 from watchkeeper_shared.specs import Rule
 from watchkeeper_shared.states import State
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, gc=False):
     """One settled window of a series, judged.
 
     Parameters
@@ -23,7 +24,7 @@ class Point:
     window
         Start of the window.
     state, value
-        What the decision said, and the window's own effect.
+        What the decision said, and the effect that was judged: the window's own, or a pool's.
     scale, calm
         As in `decision.Judgement`.
     confirmed

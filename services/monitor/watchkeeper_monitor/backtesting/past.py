@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from watchkeeper_monitor.backtesting.schedule import WHOLE
 from watchkeeper_monitor.baselines import Baseline
@@ -117,17 +118,28 @@ class Past:
     def _merged(self, baseline: Baseline, span: Span) -> Profile:
         """Return the merge of a span; one with two known halves is one addition."""
         key = baseline.key
-        middle = span.start + (span.end - span.start) / 2
-        halves = Span(span.start, middle), Span(middle, span.end)
-        known = [self._profiles[half, key] for half in halves if (half, key) in self._profiles]
-        parts = known if len(known) == len(halves) else self._of_panes(baseline, span)
         profile = Profile.empty(baseline.grid, self.slices)
-        for one in parts:
+        for one in self._parts(baseline, span):
             profile.merge(one)
         self._profiles[span, key] = profile
         if len(self._profiles) > _KEPT:
             del self._profiles[next(iter(self._profiles))]
         return profile
+
+    def _parts(self, baseline: Baseline, span: Span) -> Iterator[Profile]:
+        """Yield what a span is the merge of: a half that was merged before, else its panes."""
+        middle = span.start + (span.end - span.start) / 2
+        halves = Span(span.start, middle), Span(middle, span.end)
+        known = [self._profiles.get((half, baseline.key)) for half in halves]
+        if not any(known) or (not all(known) and self._cuts(span, middle)):
+            yield from self._of_panes(baseline, span)
+            return
+        for half, profile in zip(halves, known, strict=True):
+            yield from self._of_panes(baseline, half) if profile is None else (profile,)
+
+    def _cuts(self, span: Span, middle: datetime) -> bool:
+        """Return whether a pane inside a span lies on both sides of its middle."""
+        return any(pane.span.start < middle < pane.span.end for pane in self.within(span))
 
     def _of_panes(self, baseline: Baseline, span: Span) -> Iterator[Profile]:
         for pane in self.within(span):

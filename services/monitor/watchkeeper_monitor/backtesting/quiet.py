@@ -40,17 +40,22 @@ def points(
     seen = set()
     pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
     for value in values:
+        key = key_of(value)
+        larger = [
+            (pool, by_key[key])
+            for pool, by_key in pooled
+            if key in by_key and _has_error(by_key[key])
+        ]
         for rule, series in watched.of(value):
             if not _is_inside(value, rule):
                 return None
             calm = 0
-            for pool, by_key in pooled:
-                large = by_key.get(key_of(value))
-                if large is None or series in pool.broken or not _has_error(large):
+            for pool, large in larger:
+                if pool.broken and series in pool.broken:
                     continue
                 if not _is_inside(large, rule):
                     return None
-                calm += pool.scale * is_calm(State.OK, large.value, rule)
+                calm += pool.scale * (rule.clear is None or is_calm(State.OK, large.value, rule))
             found[series] = Point(start, State.OK, value.value, calm=calm)
             seen.add(rule.id)
     return found if len(seen) == len(rules) else None

@@ -168,16 +168,15 @@ class _Judge:
             )
             for block in blocks
         ]
-        looked_at = _looked_at(seen, policy, self.watched)
         calm = None
         if not any(realised(rule.metric, "") for rule in policy.rules):
-            calm = quiet.points(window.start, looked_at, pools, policy.rules, self.watched)
+            calm = quiet.points(window.start, seen.values, pools, policy.rules, self.watched)
         if calm is not None:
             memory.note(calm)
         else:
             experience = memory.experience(baseline.key, window, self._taught)
             features = self.past.spec.features_of(self.past.version)
-            reference = baseline.reference_id
+            looked_at, reference = _looked_at(seen, policy, self.watched), baseline.reference_id
             found = judging.judge(looked_at, policy, features, reference, pools, experience)
             memory.keep(window, found)
         # Overlapping windows share rows, so they seem to vary less than they do.
