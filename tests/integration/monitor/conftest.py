@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.references import Reference
-from watchkeeper_monitor.settings import EvidenceSettings, Pace
-from watchkeeper_monitor.wiring import Monitor, build
+from watchkeeper_monitor.settings import EvidenceSettings, Pace, Retention
+from watchkeeper_monitor.wiring import KEPT, Monitor, build
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
@@ -78,7 +78,12 @@ class World:
         self._breaches = self.log.reader("people", [BREACHES.name])
         self.monitor = self.new_monitor()
 
-    def new_monitor(self, pace: Pace = PACE, evidence: EvidenceSettings = NO_REPORTS) -> Monitor:
+    def new_monitor(
+        self,
+        pace: Pace = PACE,
+        evidence: EvidenceSettings = NO_REPORTS,
+        retention: Retention = KEPT,
+    ) -> Monitor:
         self.metrics = CollectorRegistry()
         return build(
             log=self.log,
@@ -88,6 +93,7 @@ class World:
             metrics=self.metrics,
             pace=pace,
             evidence=evidence,
+            retention=retention,
             owner=f"monitor-{next(self._names)}",
         )
 
