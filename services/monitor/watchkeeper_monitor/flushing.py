@@ -9,7 +9,7 @@ positions ─► which ids are new? ─► per pane: profile, sample ─┐
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from watchkeeper_monitor import columns
 from watchkeeper_monitor.baselines import Baselines
@@ -187,13 +188,10 @@ class Flusher:
         length = pane_length(one.spec.window for one in self._registry.policies_for(system))
         spec = self._registry.systems()[system]
         starts = panes_of(rows.times, length)
-        versions = rows.batch.column("version").dictionary_encode()
-        codes = versions.indices.to_numpy()
         found = []
-        for code, version in enumerate(versions.dictionary.to_pylist()):
+        for version, mine in _by_version(rows.batch):
             baseline = self._baselines.current(system, spec, version)
-            mine = codes == code
-            for start in np.unique(starts[mine]).tolist():
+            for start in _distinct(starts[mine]):
                 key = PaneKey(system, version, baseline.key, pane_at(start, length))
                 found.append((key, rows.where(mine & (starts == start))))
         return found
@@ -214,6 +212,20 @@ class Flusher:
         panes.merge_profile(c, key, source, delta, grid, encoded.n)
         panes.merge_sample(c, key, source, rows.batch, rows.hashes, self._sample_rows)
         news.add(key.system, Entries.of(key, rows.hashes, encoded, _class_scores(rows, grid)))
+
+
+def _by_version(batch: pa.RecordBatch) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each version and its rows, in the order in which they come."""
+    column = batch.column("version")
+    for version in column.unique().to_pylist():
+        yield version, np.asarray(pc.equal(column, version))
+
+
+def _distinct(starts: NDArray[np.int64]) -> list[int]:
+    """Return the distinct values, ascending; they come in long runs, which needs no sort of all."""
+    firsts = np.flatnonzero(np.diff(starts, prepend=~starts[:1]))
+    found: list[int] = np.unique(starts[firsts]).tolist()
+    return found
 
 
 def _class_scores(rows: Rows, grid: Grid) -> Floats | None:

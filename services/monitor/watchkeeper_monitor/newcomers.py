@@ -109,12 +109,9 @@ class Newcomers:
     def new(self, system: str, rows: Rows) -> Rows:
         """Return the rows whose id was not seen, the first of each id among them."""
         own = self._systems[system]
-        order = np.argsort(rows.hashes)
-        ordered = rows.hashes[order]
+        ordered = np.sort(rows.hashes)
         again = np.zeros(len(ordered), dtype=np.bool_)
         again[1:] = ordered[1:] == ordered[:-1]
-        if again.any():  # then it matters which of them is the first
-            order = np.argsort(rows.hashes, kind="stable")
         blocks = index.blocks(self._c, system, Told.SEEN)
         own.looked.update(block.id for block in blocks)
         again |= index.known(self._c, self._shelf, index.within(blocks, self._horizon), ordered)
@@ -123,6 +120,9 @@ class Newcomers:
             again |= run[at] == ordered
         if not again.all():
             own.runs.append(ordered[~again])
+        if not again.any():
+            return rows
+        order = np.argsort(rows.hashes, kind="stable")  # of equal ones the first comes first
         fresh = np.ones(len(ordered), dtype=np.bool_)
         fresh[order[again]] = False
         return rows.where(fresh)
