@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
-from time import perf_counter
+from time import perf_counter, process_time
 
 from benchmarks.figure import Figure
-from benchmarks.house import House, arrow, house, singles
+from benchmarks.house import POLL, House, arrow, house, singles
 from benchmarks.stream import batch
-from watchkeeper_shared.eventlog.port import EventLog, Message
+from watchkeeper_shared.eventlog.port import LogReader, Message
 from watchkeeper_shared.events import codec
 from watchkeeper_shared.testing.servers.kafka_server import kafka_server
 from watchkeeper_shared.testing.servers.postgres_server import fresh_database, postgres_server
@@ -19,10 +20,24 @@ from watchkeeper_shared.topics import PREDICTIONS
 BATCH_ROWS, BATCHES, SINGLES = 1_000, 600, 20_000
 
 
-def _polled_and_decoded(log: EventLog, records: int) -> float:
-    """Return the seconds of only reading and decoding what the log holds: the floor."""
-    reader = log.reader("floor", [PREDICTIONS.name])
-    seen, start = 0, perf_counter()
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seconds by the clock on the wall, and of this process on a processor."""
+
+    wall: float
+    processor: float
+
+    @classmethod
+    def by(cls, work: Callable[[], object]) -> Taken:
+        """Return what some work takes."""
+        wall, processor = perf_counter(), process_time()
+        work()
+        return cls(perf_counter() - wall, process_time() - processor)
+
+
+def _poll_and_decode(reader: LogReader, records: int) -> None:
+    """Only read and decode so many records: the floor."""
+    seen = 0
     while seen < records:
         poll = reader.poll(timedelta(seconds=1))
         for at in poll.assigned:
@@ -30,20 +45,29 @@ def _polled_and_decoded(log: EventLog, records: int) -> float:
         for record in poll.records:
             codec.decode(record.value, record.headers["content-type"])
         seen += len(poll.records)
-    taken = perf_counter() - start
-    reader.close()
-    return taken
 
 
 def _measured(name: str, one: House, messages: list[Message], rows: int) -> Iterator[Figure]:
-    one.feed(messages)
-    floor = _polled_and_decoded(one.log, len(messages))
-    start = perf_counter()
+    """Measure two that have joined and work already, on the same records."""
+    first, *rest = messages
+    one.feed([first])
     one.work_off()
-    taken = perf_counter() - start
-    words = f"{rows:,} rows; polling and decoding alone: {rows / floor:,.0f} rows/s"
-    yield Figure(f"monitor_{name}_rows_per_s", rows / taken, "rows/s", words)
-    yield Figure(f"monitor_vs_decode_{name}", floor / taken, "x", "share of the floor's rows/s")
+    reader = one.log.reader("floor", [PREDICTIONS.name])
+    _poll_and_decode(reader, 1)
+    one.feed(rest)
+    floor = Taken.by(lambda: _poll_and_decode(reader, len(rest)))
+    reader.close()
+    ours = Taken.by(one.work_off)
+    rows = rows * len(rest) // len(messages)
+    wall = ours.wall - POLL.total_seconds()  # the last poll waits for what never comes
+    cpu = (
+        f"CPU {ours.processor / rows * 1e6:.2f} us a row, of it {floor.processor / rows * 1e6:.2f}"
+    )
+    words = f"polling and decoding alone: {rows / floor.wall:,.0f} rows/s; {cpu}"
+    yield Figure(f"monitor_{name}_rows_per_s", rows / wall, "rows/s", words)
+    yield Figure(f"monitor_vs_decode_{name}", floor.wall / wall, "x", "share of the floor's rows/s")
+    share = floor.processor / ours.processor
+    yield Figure(f"monitor_vs_decode_cpu_{name}", share, "x", "the same, by processor time")
 
 
 def _arrow() -> list[Message]:
