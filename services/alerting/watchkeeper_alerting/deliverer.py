@@ -34,7 +34,7 @@ from watchkeeper_shared.specs import Channel as ChannelSpec
 
 _BATCH = 20
 _LEASE = timedelta(seconds=120)  # longer than any attempt can take
-_IDLE = 0.5
+_IDLE = 0.2
 _LONGEST_PAUSE = 30.0
 _REPEAT_ATTEMPTS = 3  # a repetition that fails waits as a third attempt does, not ever longer
 _RESOLVED_REPEATS = timedelta(minutes=5)  # Alertmanager may have been away for that long
@@ -86,12 +86,14 @@ class Deliverer:
         while not stop.is_set():
             beat()
             try:
-                self.step(beat)
-                pause = _IDLE
+                busy = self.step(beat) == _BATCH
             except RetryableError as error:
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 logger.warning("deliveries_wait", extra={"seconds": pause, "reason": str(error)})
-            stop.wait(pause)
+                stop.wait(pause)
+            else:
+                pause = _IDLE
+                stop.wait(0 if busy else _IDLE)
 
     def step(self, beat: Callable[[], None] = lambda: None) -> int:
         """Attempt what is due; return how many attempts were made.
