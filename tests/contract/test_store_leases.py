@@ -35,6 +35,20 @@ def test_a_lease_that_was_not_renewed_goes_to_another(
     assert not take(database, "a", clock)
 
 
+def test_what_others_hold_is_known_until_it_ends(database: Database, clock: ManualClock) -> None:
+    with database.transaction() as c:
+        for name, holder in (("judge/x", "a"), ("judge/y", "b"), ("relay/z", "a")):
+            leases.take(c, name, holder, clock.now(), TTL)
+
+    def others() -> frozenset[str]:
+        with database.read() as c:
+            return leases.of_others(c, "judge/", "b", clock.now())
+
+    assert others() == {"x"}
+    clock.advance(TTL)
+    assert others() == frozenset()
+
+
 def test_leases_that_ended_long_ago_are_forgotten_and_others_kept(
     database: Database, clock: ManualClock
 ) -> None:

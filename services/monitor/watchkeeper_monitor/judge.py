@@ -42,6 +42,8 @@ WINDOWS_AT_ONCE = 32
 PIECE_SECONDS = 0.25
 """So long judging goes on, and with the system under way, before records are read again."""
 
+_LEASE = "judge/"
+
 
 class Judge:
     """Judges every system that it can get the lease of. One thread.
@@ -97,9 +99,11 @@ class Judge:
         systems = self._registry.systems()
         if self._rota.is_over:
             self._more = False
-        for system in self._rota.turn(systems, self._closed()):
+        closed, others = self._look_around()
+        for system in self._rota.turn(systems, closed):
             spec = systems.get(system)
-            if spec is not None:  # else it was taken back since the round began
+            # It may have been taken back since the round began.
+            if spec is not None and system not in others:
                 self._more |= self._join(system, spec)
                 self._retire(system, spec)
                 self._more |= self._judge(system, spec, lag)
@@ -114,12 +118,18 @@ class Judge:
         """Let the next step look at every system again, whoever had a turn already."""
         self._rota = Rota()
 
-    def _closed(self) -> list[str]:
-        """Return the systems with a window that is over, lateness included, but not final."""
+    def _look_around(self) -> tuple[list[str], frozenset[str]]:
+        """Return which systems have a window that is over, and which others judge.
+
+        A window is over when its lateness is, too, and it is not final. What others judge is
+        not even planned: four workers that each plan everything do less than one.
+        """
+        now = self._clock.now()
         with self._database.read() as c:
             over = windows.past_their_end(c)
+            others = leases.of_others(c, _LEASE, self._holder, now)
         closed = [scope.system for scope, end, mark in over if end + self._lateness(scope) <= mark]
-        return list(dict.fromkeys(closed))
+        return list(dict.fromkeys(closed)), others
 
     def _lateness(self, scope: Scope) -> timedelta:
         policies = self._registry.policies_for(scope.system)
@@ -127,7 +137,7 @@ class Judge:
         return (spec or DEFAULT_WINDOW).lateness_delta
 
     def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:
-        return leases.take(c, f"judge/{system}", self._holder, now, self._pace.lease_ttl)
+        return leases.take(c, _LEASE + system, self._holder, now, self._pace.lease_ttl)
 
     def _retire(self, system: str, spec: AISystem) -> None:
         """Close breaches that no rule looks at any more."""
@@ -142,7 +152,7 @@ class Judge:
         """Let another process judge at once; for an orderly end."""
         with self._database.transaction() as c:
             for system in self._registry.systems():
-                leases.release(c, f"judge/{system}", self._holder)
+                leases.release(c, _LEASE + system, self._holder)
 
     def _join(self, system: str, spec: AISystem) -> bool:
         """Join waiting labels and keep the index in shape, if anything came since the last time."""

@@ -25,6 +25,13 @@ def take(c: sa.Connection, name: str, holder: str, now: datetime, ttl: timedelta
     return c.execute(taken.returning(leases.c.name)).one_or_none() is not None
 
 
+def of_others(c: sa.Connection, prefix: str, holder: str, now: datetime) -> frozenset[str]:
+    """Return what follows the prefix in the names of leases that others hold: not to be tried."""
+    theirs = (leases.c.holder != holder) & (leases.c.expires_at > now)
+    names = c.execute(sa.select(leases.c.name).where(theirs, leases.c.name.startswith(prefix)))
+    return frozenset(name.removeprefix(prefix) for name in names.scalars())
+
+
 def forget_expired(c: sa.Connection, before: datetime) -> int:
     """Drop leases that ended before an instant: their systems or services are gone."""
     return c.execute(sa.delete(leases).where(leases.c.expires_at < before)).rowcount
