@@ -73,7 +73,7 @@ def check(pending: Pending, registry: Registry, now: datetime) -> Counter[str]:
     return refused
 
 
-def _place(item: tuple[tuple[str, Kind, pa.Schema], object]) -> tuple[str, str]:
+def _place(item: tuple[tuple[str, Kind, bytes], object]) -> tuple[str, str]:
     return item[0][0], item[0][1].value
 
 

@@ -68,7 +68,7 @@ class Pending:
     pools: defaultdict[tuple[str, Kind], list[Pool]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    unchecked: defaultdict[tuple[str, Kind, pa.Schema], list[pa.RecordBatch]] = field(
+    unchecked: defaultdict[tuple[str, Kind, bytes], list[pa.RecordBatch]] = field(
         default_factory=lambda: defaultdict(list)
     )
     batches: defaultdict[tuple[str, Kind], list[pa.RecordBatch]] = field(
@@ -112,7 +112,8 @@ class Pending:
 
     def _add(self, system: str, kind: Kind, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
-            self.unchecked[system, kind, batch.schema].append(batch)
+            # The bytes of a schema are made and hashed faster than it is.
+            self.unchecked[system, kind, batch.schema.serialize().to_pybytes()].append(batch)
 
     def _pool(self, single: Single) -> None:
         pools = self.pools[single.system, single.kind]
