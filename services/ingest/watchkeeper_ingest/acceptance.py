@@ -1,7 +1,7 @@
 """Which of the events in a request are taken, and why the others are not. Pure.
 
 The steps are: split by system, may the caller publish for it, is it registered, do the
-events hold against what was declared, was the same id sent twice.
+events hold against what was declared, are they young enough, was the same id sent twice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from watchkeeper_ingest.ages import recent
 from watchkeeper_ingest.duplicates import distinct
 from watchkeeper_shared.events.codec import Decoded
 from watchkeeper_shared.events.rejects import Reject, RejectCode
@@ -34,14 +35,15 @@ class Known:
         The systems by name, and the versions of each; empty means any.
     may_publish
         Whether the caller's key covers a system.
-    now
-        The present instant.
+    now, oldest
+        The present instant, and the oldest event time that is taken.
     """
 
     systems: Mapping[str, AISystem]
     versions: Callable[[str], frozenset[str]]
     may_publish: Callable[[str], bool]
     now: datetime
+    oldest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,10 @@ def _accept_system(batch: pa.RecordBatch, system: str | None, kind: Kind, known:
         checked = check(piece, name, spec, known.versions(name), known.now)
         rejects.extend(_moved(checked.rejects, rows))
         remaining = _remaining(piece.num_rows, checked.rejects, rows)
-        unique = distinct(checked.batch, kind) if checked.batch.num_rows else None
+        young = recent(checked.batch, known.oldest)
+        rejects.extend(_moved(young.rejects, remaining))
+        remaining = _remaining(checked.batch.num_rows, young.rejects, remaining)
+        unique = distinct(young.batch, kind) if young.batch.num_rows else None
         if unique is not None:
             parts.append(Part(name, version, unique.batch))
             duplicates += unique.duplicates

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -57,14 +58,15 @@ class Decider:
     ----------
     registry, clock
         What was declared, and what time it is.
-    max_rows
-        The most events in one body.
+    max_rows, max_age
+        The most events in one body, and how old one may be.
     """
 
-    def __init__(self, registry: Registry, clock: Clock, max_rows: int) -> None:
+    def __init__(self, registry: Registry, clock: Clock, max_rows: int, max_age: timedelta) -> None:
         self._registry = registry
         self._clock = clock
         self._max_rows = max_rows
+        self._max_age = max_age
 
     def decide(self, body: Body) -> Accepted:
         """Decide on the events of one body.
@@ -117,11 +119,13 @@ class Decider:
         return {at: one for at, one in enumerate(shares) if at not in pooled.apart}
 
     def _known(self, caller: Caller) -> Known:
+        now = self._clock.now()
         return Known(
             systems=self._registry.systems(),
             versions=self._registry.versions,
             may_publish=caller.may_publish,
-            now=self._clock.now(),
+            now=now,
+            oldest=now - self._max_age,
         )
 
 

@@ -28,6 +28,9 @@ class IngestSettings(StoreSettings, LogSettings):
         A gathering of so many rows does not wait.
     ingest_record_rows, ingest_batch_bytes
         The most rows and, roughly, bytes in one record on the log.
+    ingest_max_age
+        Events that are older are refused: most likely a time that was never set, and it would
+        open windows and breaches in years that nobody watched.
     ingest_deadline
         How long a caller waits for the log before 503; shorter than the log's own deadline
         and than the time that a stopping process has left.
@@ -41,6 +44,7 @@ class IngestSettings(StoreSettings, LogSettings):
     ingest_batch_rows: int = 1000
     ingest_batch_bytes: int = 512 << 10
     ingest_record_rows: int = 2000
+    ingest_max_age: timedelta = timedelta(days=7300)
     ingest_deadline: timedelta = timedelta(seconds=20)
 
     def __post_init__(self) -> None:
@@ -56,6 +60,8 @@ class IngestSettings(StoreSettings, LogSettings):
         ]
         if low:
             raise ValueError(f"{', '.join(low)} must be above 0")
+        if self.ingest_max_age <= timedelta(0):
+            raise ValueError(f"WATCHKEEPER_INGEST_MAX_AGE={self.ingest_max_age} must be above 0")
         if self.ingest_hard_inflight_bytes < self.ingest_soft_inflight_bytes:
             raise ValueError(
                 "WATCHKEEPER_INGEST_HARD_INFLIGHT_BYTES must not be below "

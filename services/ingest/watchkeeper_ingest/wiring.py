@@ -119,7 +119,7 @@ def _intake(parts: Parts, writer: LogWriter, freshness: Freshness) -> Iterator[I
         settings.ingest_soft_inflight_bytes, settings.ingest_hard_inflight_bytes, metrics.inflight
     )
     intake = Intake(
-        Decider(parts.registry, parts.clock, settings.ingest_max_rows),
+        Decider(parts.registry, parts.clock, settings.ingest_max_rows, settings.ingest_max_age),
         parts.clock,
         settings,
         admission=admission,

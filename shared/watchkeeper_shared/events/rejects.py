@@ -16,6 +16,7 @@ class RejectCode(StrEnum):
     OUT_OF_RANGE = "out_of_range"  # a score outside 0..1
     TIME_WITHOUT_ZONE = "time_without_zone"
     TIME_IN_FUTURE = "time_in_future"
+    TIME_TOO_OLD = "time_too_old"  # older than ingest is set to take
     UNKNOWN_SYSTEM = "unknown_system"
     UNKNOWN_VERSION = "unknown_version"
     FORBIDDEN_SYSTEM = "forbidden_system"  # the key may not publish for it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given
@@ -22,6 +23,7 @@ def accepted(items: list[Any], kind: Kind = Kind.PREDICTIONS) -> Accepted:
         versions=lambda name: frozenset({"1", "2"} if name == "credit" else ()),
         may_publish=lambda name: name != "secret",
         now=NOON,
+        oldest=NOON - timedelta(days=365),
     )
     return accept(decode_items(json.dumps(items).encode(), JSON, kind), kind, known)
 
@@ -72,6 +74,36 @@ def test_versions_with_columns_of_their_own_do_not_share_records() -> None:
     assert {part.version: part.batch.num_rows for part in result.parts} == {"": 1, "2": 1}
     assert result.duplicates == 1
     assert [one.index for one in result.rejects] == [3]
+
+
+def test_what_is_too_old_is_refused_alone_and_counts_for_no_conflict() -> None:
+    items = [
+        a_prediction(0, score=9),
+        a_prediction(1, time="1970-01-01T00:00:01Z"),
+        a_prediction(1),
+        a_prediction(2, time="2019-06-30T00:00:00Z"),
+        a_prediction(2, seq=9),
+        a_prediction(2),
+    ]
+
+    result = accepted(items)
+
+    assert [(one.index, one.code.value) for one in result.rejects] == [
+        (0, "out_of_range"),
+        (1, "time_too_old"),
+        (3, "time_too_old"),
+        (5, "conflicting_id"),
+    ]
+    assert result.rows == 2
+
+
+def test_a_label_that_carries_an_old_prediction_is_too_old() -> None:
+    old = {"prediction": 1, "prediction_time": "1970-01-02T00:00:00Z", "version": "1"}
+
+    (reject,) = accepted([a_label(1), a_label(2, **old)], Kind.LABELS).rejects
+
+    assert (reject.index, reject.code) == (1, "time_too_old")
+    assert "prediction_time" in reject.detail
 
 
 def test_the_same_id_in_two_systems_is_two_events() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given
@@ -36,7 +37,7 @@ class Declared(Registry):
         return frozenset({"1", "2"} if system == "credit" else ())
 
 
-DECIDER = Decider(Declared(), SystemClock(), max_rows=4)
+DECIDER = Decider(Declared(), SystemClock(), max_rows=4, max_age=timedelta(days=3650))
 ANN = Caller("ann", "ann", Role.PUBLISHER, frozenset({SYSTEM, "credit"}))
 BOB = Caller("bob", "bob", Role.PUBLISHER, frozenset({SYSTEM}))
 
