@@ -20,13 +20,15 @@ import numpy as np
 
 from benchmarks.figure import Figure, table
 from benchmarks.loading import BATCH_ROWS, Probes, Sender, Watcher
-from benchmarks.plant import PROBES, Plant, plant, resident
+from benchmarks.outage import outage
+from benchmarks.plant import PROBES, Plant, plant
+from benchmarks.residence import Memory
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.eventlog.kafka_log import KafkaLog
 from watchkeeper_shared.events import codec
 from watchkeeper_shared.topics import PREDICTIONS
 
-BURST_SECONDS, STEADY_SECONDS, SOAK_SECONDS = 5.0, 12.0, 20.0
+BURST_SECONDS, STEADY_SECONDS, SOAK_SECONDS = 3.0, 8.0, 10.0
 STEADY_SHARE = 0.5
 """The steady rate, as a share of what ingest and the monitors do on this machine at once."""
 
@@ -34,12 +36,14 @@ _WAIT = Event()
 
 
 def figures(soak_seconds: float = SOAK_SECONDS) -> Iterator[Figure]:
-    """Yield the figures for 1, 2 and 4 partitions and workers, then those of a soak."""
+    """Yield the figures for 1, 2 and 4 partitions and workers; with 2 a soak and an outage too."""
     for count in (1, 2, 4):
         with plant(count) as one:
             yield from _loaded(one, count)
-    with plant(2) as one:
-        yield from soak(one, soak_seconds)
+            if count == 2:
+                one.stop()
+                yield from soak(one, soak_seconds)
+                yield from outage(one)
 
 
 def _loaded(one: Plant, count: int) -> Iterator[Figure]:
@@ -48,8 +52,8 @@ def _loaded(one: Plant, count: int) -> Iterator[Figure]:
     taken = sender.burst(BURST_SECONDS)
     rows = sum(n for _, n in sender.accepted)
     floor = _client_alone(one, rows)
-    one.start("watchkeeper", "alerting")
-    pids = [one.start("watchkeeper", "monitor")[1] for _ in range(count)]
+    _, alerting = one.start("watchkeeper", "alerting")
+    monitors = [one.start("watchkeeper", "monitor")[1] for _ in range(count)]
     # From the first flush on: a group takes seconds to form, whatever there is to read.
     began, already = watcher.until(1, measured=False), watcher.stored()
     taken_off = watcher.until(rows, measured=False) - began
@@ -62,9 +66,10 @@ def _loaded(one: Plant, count: int) -> Iterator[Figure]:
     watcher.until(rows, measured=True)
     # Both were measured with the machine to themselves; from now on they share it.
     rate = STEADY_SHARE / (1 / worked + 1 / taken)
-    yield from _steady(one, sender, watcher, rate, f"{words}; at {rate:,.0f} rows/s")
-    for name, pid in [("ingest", ingest), ("monitor", max(pids, key=resident))]:
-        yield Figure(f"load_{count}_{name}_memory", resident(pid), "MiB", f"{words}; resident")
+    memory = Memory(f"load_{count}", ingest, monitors, alerting)
+    words += f"; at {rate:,.0f} rows/s"
+    yield from _steady(one, sender, watcher, rate, words)
+    yield from memory.figures(words)
 
 
 def _steady(
@@ -111,30 +116,24 @@ def _client_alone(one: Plant, due: int) -> float:
 
 
 def soak(one: Plant, seconds: float) -> Iterator[Figure]:
-    """Keep up the highest rate that the monitor sustains, and look at memory."""
+    """Keep up the highest rate that all sustain together, and look at memory."""
     url, ingest = one.start("watchkeeper", "ingest")
     monitors = [one.start("watchkeeper", "monitor")[1] for _ in range(2)]
     sender, watcher = Sender(url, one.token), Watcher(one)
     already = watcher.stored()
-    rate = sender.burst(BURST_SECONDS)
-    sent = sum(n for _, n in sender.accepted)
     began = perf_counter()
+    sender.burst(BURST_SECONDS)
+    sent = sum(n for _, n in sender.accepted)
     # What the log held before the soak is worked off first, and tells the rate.
-    watcher.until(already + sent, measured=False)
-    rate = min(rate, sent / (BURST_SECONDS + perf_counter() - began))
-    before = {pid: resident(pid) for pid in (ingest, *monitors)}
-    sender.steady(seconds, rate)
-    after = {pid: resident(pid) for pid in before}
+    rate = sent / (watcher.until(already + sent, measured=False) - began)
+    memory = Memory("load_soak", ingest, monitors)
+    for _ in range(2):
+        sender.steady(seconds / 2, rate)
+        memory.note()
+    behind = already + sum(n for _, n in sender.accepted) - watcher.stored()
     words = f"{seconds:.0f} s at {rate:,.0f} rows/s"
-    yield Figure(
-        "load_soak_ingest_memory",
-        after[ingest],
-        "MiB",
-        f"{words}; {before[ingest]:.0f} at the start",
-    )
-    for number, pid in enumerate(monitors, 1):
-        start = f"{words}; {before[pid]:.0f} at the start"
-        yield Figure(f"load_soak_monitor_{number}_memory", after[pid], "MiB", start)
+    yield from memory.figures(words)
+    yield Figure("load_soak_rows_behind", behind, "rows", f"{words}; not yet stored at the end")
     one.stop()
 
 

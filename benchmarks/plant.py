@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 import yaml
@@ -153,10 +152,3 @@ def _documents(objects: Sequence[tuple[str, str, object]]) -> str:
         {"apiVersion": "watchkeeper/v1", "kind": kind, "metadata": {"name": name}, "spec": declared}
         for kind, name, declared in objects
     )
-
-
-def resident(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
