@@ -18,6 +18,7 @@ from benchmarks import (
     memory,
     monitor,
     profiles,
+    rollups,
     statistics,
     windows,
 )
@@ -32,6 +33,7 @@ PARTS = {
     "evaluation": evaluation.figures,
     "monitor": monitor.figures,
     "memory": memory.figures,
+    "rollups": rollups.figures,
     "clients": clients.figures,
     "ingest": ingest.figures,
     "load": load.figures,

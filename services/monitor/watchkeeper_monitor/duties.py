@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from watchkeeper_monitor.resolution import DAY, HOUR, may_roll_up
 from watchkeeper_monitor.settings import Retention
 from watchkeeper_monitor.store import expiry, merging, rollups, windows
+from watchkeeper_monitor.store.merging import Ends
 from watchkeeper_monitor.store.rollups import Cell, Cursor, Under
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db import tables
@@ -140,7 +141,7 @@ def duties(
     system: str,
     now: datetime,
     keep: Retention,
-    index_before: datetime,
+    index: Ends,
     policies: Collection[str],
     under: Under,
 ) -> Iterator[Duty]:
@@ -148,8 +149,8 @@ def duties(
 
     Parameters
     ----------
-    index_before
-        What came before it is forgotten by the index of predictions.
+    index
+        What is forgotten by the index of predictions and labels.
     policies, under
         As `RollUp` takes them.
     """
@@ -180,8 +181,8 @@ def duties(
         yield _expiring(kind, table, where)
     yield Ending(
         "prediction",
-        lambda c: merging.is_expired(c, system, index_before),
-        lambda c: merging.expire(c, system, index_before),
+        lambda c: merging.is_expired(c, system, index),
+        lambda c: merging.expire(c, system, index),
     )
 
 

@@ -158,13 +158,14 @@ class Judge:
         """Join waiting labels and keep the index in shape, if anything came since the last time."""
         policies = self._registry.policies_for(system)
         slices = slices_of(rule for one in policies for rule in one.spec.rules)
+        horizon = self._pace.label_horizon
         with self._database.read() as c:
             seen = counting.rows_seen(c, system)
             if self._joined_at.get(system) == seen:
                 return False
             joiner = Joiner(c, self._shelf, system, spec, self._baselines, slices)
             before = self._clock.now() - self._pace.label_patience
-            if not joiner.is_due(before) and not merging.is_due(c, system):
+            if not joiner.is_due(before) and not merging.is_due(c, system, horizon):
                 self._joined_at[system] = seen
                 return False
         with self._database.transaction() as c:
@@ -172,8 +173,7 @@ class Judge:
             if not self._holds_lease(c, system, now):
                 return False
             done = Joiner(c, self._shelf, system, spec, self._baselines, slices).step(before)
-            merged = merging.merge(c, self._shelf, system)
-            merging.expire(c, system, now - self._pace.label_horizon)
+            merged = merging.merge(c, self._shelf, system, horizon)
             counting.count(c, {(system, "label_unknown"): done.given_up} if done.given_up else {})
             counting.put(c, system, "labels_waiting", labels.waiting(c, system))
         self._meters.labels_joined.inc(done.labels)

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from watchkeeper_monitor.baselines import Baseline, Baselines
 from watchkeeper_monitor.duties import Duty, duties
 from watchkeeper_monitor.meters import Meters
-from watchkeeper_monitor.settings import Retention
+from watchkeeper_monitor.settings import Pace, Retention
+from watchkeeper_monitor.store.merging import Ends
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
@@ -40,8 +41,8 @@ class Keeper:
     ----------
     database, registry, baselines, clock
         Where state is, what is applied, on which grids, and what time it is.
-    retention, label_horizon
-        How long what is kept.
+    retention, pace
+        How long what is kept, and how long labels are waited for.
     meters
         What is told about it.
     """
@@ -53,7 +54,7 @@ class Keeper:
         baselines: Baselines,
         clock: Clock,
         retention: Retention,
-        label_horizon: timedelta,
+        pace: Pace,
         meters: Meters,
     ) -> None:
         self._database = database
@@ -61,7 +62,7 @@ class Keeper:
         self._baselines = baselines
         self._clock = clock
         self._retention = retention
-        self._label_horizon = label_horizon
+        self._pace = pace
         self._meters = meters
         self._rounds: dict[str, Iterator[None]] = {}
         self._again_at: dict[str, datetime] = {}
@@ -102,8 +103,8 @@ class Keeper:
             return self._baselines.under(key, system, spec, version)
 
         policies = {one.name for one in self._registry.policies_for(system)}
-        index_before = now - self._label_horizon
-        return duties(system, now, self._retention, index_before, policies, under)
+        ends = Ends.of(now, self._pace.label_horizon, self._pace.label_patience)
+        return duties(system, now, self._retention, ends, policies, under)
 
     def _find(self, duty: Duty) -> bool | None:
         with self._database.read() as c:

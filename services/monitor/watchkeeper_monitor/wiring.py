@@ -181,7 +181,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     baselines = Baselines(registry)
     shelf = Shelf(pace.index_memory)
 
-    keeper = Keeper(database, registry, baselines, clock, retention, pace.label_horizon, meters)
+    keeper = Keeper(database, registry, baselines, clock, retention, pace, meters)
     watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
     stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters.show_stopped)
 

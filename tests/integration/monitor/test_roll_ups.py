@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,8 +69,7 @@ def keeper_of(world: Any) -> Keeper:
     registry = Registry(world.database, world.clock)
     registry.refresh()
     baselines, meters = Baselines(registry), Meters(CollectorRegistry())
-    horizon = timedelta(days=90)
-    return Keeper(world.database, registry, baselines, world.clock, SHORT, horizon, meters)
+    return Keeper(world.database, registry, baselines, world.clock, SHORT, PACE, meters)
 
 
 def keep(world: Any, holder: str = "keeper") -> None:
@@ -331,3 +331,26 @@ def test_samples_blocks_and_replaced_numbers_end(half_hours: Any) -> None:
     assert not half_hours.all(tables.blocks)
     assert not half_hours.all(tables.measurements, current=False)
     assert judged(half_hours) == now
+
+
+def test_a_correction_past_the_horizon_is_never_added_to_what_it_corrects(referenced: Any) -> None:
+    """A system with few rows has few blocks, and the newest row must not keep the oldest."""
+    world = referenced
+    pace = replace(PACE, label_horizon=10 * DAY, label_patience=5 * DAY)
+    world.monitor = world.new_monitor(pace, retention=SHORT)
+    first = world.predict(0, 10)
+    world.label(first, ["1"] * 10)
+    for day in range(1, 25):
+        world.go_to(day)
+        world.predict(day, 5)
+        world.settle()
+        for _ in range(5):
+            world.monitor.step()
+        world.label(first, [str(day % 2)] * 10)
+        world.settle()
+
+    (grid,) = [Reference.from_bytes(row.artifact).grid for row in world.all(tables.references)]
+    assert Profile.from_bytes(grid, merged(world)).labelled == 10
+    held_back = world.all(tables.predictions)
+    assert sum(block.rows for block in held_back) <= 12 * 5
+    assert len(held_back) <= 16
