@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -248,7 +248,12 @@ def test_two_workers_at_once_roll_up_what_one_would(half_hours: Any) -> None:
     assert merged(half_hours) == profile
 
 
-def test_a_flush_that_meets_a_roll_up_is_repeated(half_hours: Any) -> None:
+Flush = Callable[[sa.Connection], PaneKey]
+
+
+@pytest.fixture
+def late_rows(half_hours: Any) -> Flush:
+    """What a flush of ten days later does: the first rows of the day, once more."""
     if half_hours.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite lets one writer in at a time")
     half_hours.go_to(12)
@@ -257,25 +262,51 @@ def test_a_flush_that_meets_a_roll_up_is_repeated(half_hours: Any) -> None:
     (row, *_) = half_hours.all(tables.profiles, pane_start=START)
     key = PaneKey(SYSTEM, VERSION, reference.id, Span(START, START + HALF))
     more = Profile.from_bytes(grid, row.profile)
+    twice = Profile.from_bytes(grid, merged(half_hours))
+    twice.merge(more)
+    half_hours.twice = twice.to_bytes()
 
+    def flush(c: sa.Connection) -> PaneKey:
+        panes.merge_profile(c, key, row.source, more, grid, more.rows)
+        return key
+
+    return flush
+
+
+def test_a_flush_that_meets_a_roll_up_is_repeated(half_hours: Any, late_rows: Flush) -> None:
     def meanwhile(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("UPDATE profiles"):
             keep(half_hours)
 
-    def flush(c: sa.Connection) -> None:
-        panes.merge_profile(c, key, row.source, more, grid, more.rows)
-
     with half_hours.database.transaction() as c:
         sa.event.listen(c, "before_cursor_execute", meanwhile)
         with pytest.raises(Conflict, match="rolled up"):
-            flush(c)
+            late_rows(c)
     assert held(half_hours) == [("rolled", HOUR)] * 24
-    profile = Profile.from_bytes(grid, merged(half_hours))
     with half_hours.database.transaction() as c:
-        flush(c)
+        late_rows(c)
 
-    profile.merge(more)
-    assert merged(half_hours) == profile.to_bytes()
+    assert merged(half_hours) == half_hours.twice
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_a_roll_up_passes_by_what_a_flush_has_in_hand(
+    half_hours: Any,
+    late_rows: Flush,
+    is_noted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    with half_hours.database.transaction() as c:
+        key = late_rows(c)
+        if is_noted:
+            panes.touch(c, [key])
+        keep(half_hours)
+        assert ("rolled", HOUR) in held(half_hours)
+        if not is_noted:
+            panes.touch(c, [key])
+
+    assert merged(half_hours) == half_hours.twice
+    with half_hours.database.read() as c:
+        assert [one.pane for one in panes.dirty(c, SYSTEM, 10)] == [key.pane]
 
 
 def test_what_was_dropped_is_never_taken_for_what_came_since(half_hours: Any) -> None:

@@ -128,6 +128,12 @@ def test_rows_are_written_again_only_a_few_times_and_blocks_stay_few() -> None:
     assert due([LEAST - 1] * (FAN - 1), int) == []
 
 
+def test_when_none_comes_after_them_blocks_of_all_sizes_become_one() -> None:
+    assert due([20_000, 3_000, 10], int, is_over=True) == [20_000, 3_000, 10]
+    assert due([20_000, LARGEST], int, is_over=True) == []
+    assert due([20_000, 3_000, 10], int) == []
+
+
 def test_the_shelf_forgets_what_was_used_longest_ago() -> None:
     shelf = Shelf(bound=3_000)
     runs = {mark: Run(np.arange(100, dtype=np.int64)) for mark in range(4)}
