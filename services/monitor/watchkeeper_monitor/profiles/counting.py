@@ -48,19 +48,20 @@ def _add_block(
     counts[at.cell_starts[:-1]] -= missing  # a missing value is found in the first cell
     counted += counts
     at.view(into, "nulls")[:] += missing
-    if counts[at.cell_starts[:-1]].any() or counts[at.cell_starts[1:] - 1].any():
-        _add_excess(into, numeric, grid, at)
+    outside = np.flatnonzero(counts[at.cell_starts[:-1]] + counts[at.cell_starts[1:] - 1])
+    if outside.size:
+        _add_excess(into, outside, numeric[outside], grid, at)
     # Minus zero becomes zero: which of the two comes first would depend on the order of rows.
     np.fmin(extremes[0, :-1], np.fmin.reduce(numeric, axis=1) + 0.0, out=extremes[0, :-1])
     np.fmax(extremes[1, :-1], np.fmax.reduce(numeric, axis=1) + 0.0, out=extremes[1, :-1])
 
 
-def _add_excess(into: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
-    """Add how far values lie past the outer edges, for exact Wasserstein tails."""
-    (axes, n), ends, values = numeric.shape, grid.ends, numeric.ravel()
-    below = np.flatnonzero(numeric < ends.first)
-    above = np.flatnonzero(numeric > ends.last)
-    short, far = below // n, above // n
+def _add_excess(into: Ints, rows: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
+    """Add how far values of the axes `rows` lie past the outer edges, for exact tails."""
+    axes, n, ends, values = len(grid.axes), numeric.shape[1], grid.ends, numeric.ravel()
+    below = np.flatnonzero(numeric < ends.first[rows])
+    above = np.flatnonzero(numeric > ends.last[rows])
+    short, far = rows[below // n], rows[above // n]
     with np.errstate(over="ignore"):
         excess = np.concatenate(
             [
