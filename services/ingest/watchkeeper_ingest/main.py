@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -66,10 +67,22 @@ def run(
     parts.health.check("schema", schema)
     try:
         with opened(parts) as routes:
+            _spare_the_collector()
             serve(create_app(parts, routes), host, port, stop, on_ready)
     finally:
         log.close()
         engine.dispose()
+
+
+def _spare_the_collector() -> None:
+    """Leave out of every collection what lives as long as the process, and collect less often.
+
+    Requests make many short-lived objects and hardly a cycle; walking all modules for each few
+    hundred of them is a good part of what a small request costs.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def main(host: str = "127.0.0.1", port: int = 8081) -> None:
