@@ -202,7 +202,11 @@ def test_too_many_rows_are_refused_as_a_whole(start: Start) -> None:
 
 @pytest.mark.parametrize(
     ("body", "encoding", "status"),
-    [(b"plain", "gzip", 400), (gzip.compress(b"[]" * 99)[:-9], "gzip", 400), (b"[]", "br", 415)],
+    [
+        (b"plain", "gzip", 400),
+        (gzip.compress(b"[]" * 99, mtime=0)[:-9], "gzip", 400),
+        (b"[]", "br", 415),
+    ],
 )
 def test_a_broken_or_unknown_packing_is_refused(
     body: bytes, encoding: str, status: int, client: httpx.Client
