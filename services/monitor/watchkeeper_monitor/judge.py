@@ -39,7 +39,7 @@ from watchkeeper_shared.topics import PREDICTIONS
 WINDOWS_AT_ONCE = 32
 """How many windows one transaction judges; others wait for the database that long."""
 
-PIECE_SECONDS = 0.25
+PIECE_SECONDS = 1.0
 """So long judging goes on, and with the system under way, before records are read again."""
 
 _LEASE = "judge/"
