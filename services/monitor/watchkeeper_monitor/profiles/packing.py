@@ -40,25 +40,27 @@ def unpack(data: bytes, size: int) -> Ints:
         bits = raw[at : at + (count + 7) // 8]
         if bits.size * 8 < count:
             raise ValueError(f"{len(data)} bytes end within a profile of {size} places")
-        more = np.flatnonzero(np.unpackbits(bits, count=count))
+        more = np.flatnonzero(np.unpackbits(bits, count=count).view(np.bool_))
         at += bits.size
-        levels.append((count, more, raw[at : at + more.size]))
+        levels.append((more, raw[at : at + more.size]))
         at += more.size
         count = more.size
     if at != raw.size:
         raise ValueError(f"{raw.size} bytes where a profile of {size} places takes {at}")
-    return _unzigzag(_join(levels, size))
+    return _join(levels, size)
 
 
-def _join(
-    levels: list[tuple[int, npt.NDArray[np.intp], npt.NDArray[np.uint8]]], size: int
-) -> npt.NDArray[np.uint64]:
-    whole = np.zeros(0, dtype=np.uint64)
-    for count, more, low in reversed(levels):
-        here = np.zeros(count, dtype=np.uint64)
-        here[more] = (whole << np.uint64(8)) | low
-        whole = here
-    return whole if levels else np.zeros(size, dtype=np.uint64)
+def _join(levels: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]], size: int) -> Ints:
+    """Return the vector; zeros are most of it, so only what is not zero is worked on."""
+    whole = np.zeros(size, dtype=np.int64)
+    if levels:
+        (filled, lowest), *higher = levels
+        coded, places = lowest.astype(np.uint64), np.arange(filled.size)
+        for depth, (more, byte) in enumerate(higher, start=1):
+            places = places[more]
+            coded[places] |= byte.astype(np.uint64) << np.uint64(8 * depth)
+        whole[filled] = _unzigzag(coded)
+    return whole
 
 
 def _unzigzag(coded: npt.NDArray[np.uint64]) -> Ints:
