@@ -63,10 +63,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that wait for servers and processes take turns; share the others out by file."""
+    """Share the tests out by file, but let those take turns that would be in each other's way."""
     for item in items:
-        waits = _TAKE_TURNS & set(item.path.parts) or item.get_closest_marker("kafka")
-        item.add_marker(pytest.mark.xdist_group("turns" if waits else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    if _TAKE_TURNS & set(item.path.parts) or item.get_closest_marker("kafka"):
+        return "they wait for servers and processes of their own"
+    if "helm" in getattr(item, "fixturenames", ()):
+        return "they share an environment that is made once"
+    return str(item.path)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
