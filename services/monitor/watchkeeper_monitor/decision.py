@@ -19,7 +19,8 @@ from watchkeeper_shared.states import State
 
 _FEWEST_POSITIVES = 5.0
 _HEALTHY = (State.OK, State.WARN)
-_OF_TWO = (RateGap, RateRatio)
+OF_TWO = (RateGap, RateRatio)
+"""Tests that compare two groups."""
 _NEEDED = {
     name: (entry.min_rows, "labels" if entry.family is Family.PERFORMANCE else "rows")
     for name, entry in CATALOGUE.items()
@@ -172,6 +173,12 @@ def suffices(value: Value, rule: Rule | None) -> bool:
     return _lacking(value, rule) is None
 
 
+def needed(metric: str, rule: Rule | None) -> tuple[int, str]:
+    """Return how many rows, or of what else, a decision about a metric needs."""
+    least, what = _NEEDED.get(metric, (1, "rows"))
+    return (least if rule is None or rule.min_rows is None else rule.min_rows), what
+
+
 def _past(number: float, limit: float, rule: Rule) -> bool:
     return number <= limit if rule.below else number >= limit
 
@@ -205,18 +212,16 @@ def _lacking(value: Value, rule: Rule | None) -> Judgement | None:
         state = State.INSUFFICIENT if value.n else State.NO_DATA
         size = f"; n={value.n:,}" if value.n else ""
         return Judgement(state, f"{_what(value)} has no value: {value.note}{size}")
-    least, what = _NEEDED.get(value.metric, (1, "rows"))
-    if rule is not None and rule.min_rows is not None:
-        least = rule.min_rows
+    least, what = needed(value.metric, rule)
     counted = value.n
-    if isinstance(value.test, _OF_TWO):
+    if isinstance(value.test, OF_TWO):
         counted, what = min(value.test.a.n, value.test.b.n), "rows in the smaller group"
     if counted < least:
         return Judgement(
             State.INSUFFICIENT,
             f"{_named(value)}, but {counted:,} {what} where {least:,} are needed",
         )
-    return _few_positives(value, value.test) if isinstance(value.test, _OF_TWO) else None
+    return _few_positives(value, value.test) if isinstance(value.test, OF_TWO) else None
 
 
 def _few_positives(value: Value, test: RateGap | RateRatio) -> Judgement | None:

@@ -72,11 +72,16 @@ class Past:
     held: Resolution = WHOLE
     _profiles: dict[tuple[Span, str], Profile] = field(default_factory=dict)
     _seen: dict[tuple[Span, str], Seen] = field(default_factory=dict)
+    _baselines: dict[Span, Baseline] = field(default_factory=dict)
 
     def baseline(self, span: Span) -> Baseline:
         """Return the baseline that the judge would have taken for a window."""
-        inside = [one for pane in self.within(span) for one in pane.stored]
-        return self.under(counted_on(inside, self.current.key)) or self.current
+        found = self._baselines.get(span)
+        if found is None:
+            inside = [one for pane in self.within(span) for one in pane.stored]
+            found = self.under(counted_on(inside, self.current.key)) or self.current
+            self._baselines[span] = found
+        return found
 
     def measure(self, spans: Iterable[tuple[Baseline, Span]]) -> None:
         """Measure spans, many at once; `seen` then gives what they say.

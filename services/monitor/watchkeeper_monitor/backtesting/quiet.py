@@ -7,10 +7,14 @@ the two to the same points.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from watchkeeper_monitor.decision import is_calm, suffices
+from watchkeeper_monitor.decision import OF_TWO, is_calm, needed, suffices
+from watchkeeper_monitor.experience import Key
 from watchkeeper_monitor.judging import Pool, Series, Watched, key_of
 from watchkeeper_monitor.metrics import Census, Value
 from watchkeeper_monitor.stretches import Point
@@ -18,59 +22,139 @@ from watchkeeper_shared.specs import Rule
 from watchkeeper_shared.states import State
 
 
-def points(
-    start: datetime,
-    values: Sequence[Value],
-    pools: Sequence[Pool],
-    rules: Sequence[Rule],
-    watched: Watched,
-) -> dict[Series, Point] | None:
-    """Return the points of a window if each of them is ok; None if it must be judged.
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A window in which nothing was near a limit, and the blocks that end with it.
 
     Parameters
     ----------
-    values
-        What rules look at.
-    pools
-        The blocks that end with the window.
+    start
+        Of the window.
+    values, pools
+        What it says, and what they say.
+    """
+
+    start: datetime
+    values: Sequence[Value]
+    pools: Sequence[Pool]
+
+    def point(self, series: Series, rule: Rule) -> Point | None:
+        """Return the point of a series of a rule; None where the window has none."""
+        key = series.metric, series.column, series.segment
+        own = _of(key, self.values)
+        if own is None:
+            return None
+        calm = 0
+        for pool in self.pools:
+            large = None if series in pool.broken else _of(key, pool.values)
+            if large is not None and _has_error(large):
+                calm += pool.scale * (rule.clear is None or is_calm(State.OK, large.value, rule))
+        return Point(self.start, State.OK, own.value, calm=calm)
+
+
+def _of(key: Key, values: Sequence[Value]) -> Value | None:
+    return next((value for value in values if key_of(value) == key), None)
+
+
+class Corridor(NamedTuple):
+    """Between what a value must lie to be inside the limits of all rules that look at it.
+
+    Parameters
+    ----------
+    low, high
+        The nearest limits, themselves outside.
+    rows
+        How many are needed behind it.
+    rules
+        The rules.
+    """
+
+    low: float
+    high: float
+    rows: int
+    rules: frozenset[str]
+
+
+class Corridors:
+    """Tells quiet windows of one policy from others.
+
+    Parameters
+    ----------
     rules, watched
         Of the policy, and what they look at.
     """
-    found: dict[Series, Point] = {}
-    seen = set()
-    pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
-    for value in values:
-        key = key_of(value)
-        larger = [
-            (pool, by_key[key])
-            for pool, by_key in pooled
-            if key in by_key and _has_error(by_key[key])
-        ]
-        for rule, series in watched.of(value):
-            if not _is_inside(value, rule):
-                return None
-            calm = 0
-            for pool, large in larger:
-                if pool.broken and series in pool.broken:
-                    continue
-                if not _is_inside(large, rule):
+
+    def __init__(self, rules: Sequence[Rule], watched: Watched) -> None:
+        self._rules = len(rules)
+        self._watched = watched
+        self._known: dict[Key, Corridor | None] = {}
+
+    def quiet(
+        self, start: datetime, values: Sequence[Value], pools: Sequence[Pool]
+    ) -> Quiet | None:
+        """Return a window if each of its points is ok; None if it must be judged.
+
+        Parameters
+        ----------
+        values
+            What rules look at.
+        pools
+            The blocks that end with the window.
+        """
+        seen: set[str] = set()
+        for value in values:
+            corridor = self._of(value)
+            if corridor is not None:
+                if not self._is_inside(value, corridor):
                     return None
-                calm += pool.scale * (rule.clear is None or is_calm(State.OK, large.value, rule))
-            found[series] = Point(start, State.OK, value.value, calm=calm)
-            seen.add(rule.id)
-    return found if len(seen) == len(rules) else None
+                seen |= corridor.rules
+        if len(seen) < self._rules or not all(map(self._is_quiet, pools)):
+            return None
+        return Quiet(start, values, pools)
+
+    def _is_quiet(self, pool: Pool) -> bool:
+        """Return whether a block is inside every limit, but for what a part of it breached."""
+        for value in pool.values:
+            corridor = self._of(value)
+            if (
+                corridor is not None
+                and not self._is_inside(value, corridor)
+                and _has_error(value)
+                and any(series not in pool.broken for _, series in self._watched.of(value))
+            ):
+                return False
+        return True
+
+    def _of(self, value: Value) -> Corridor | None:
+        key = value.metric, value.column, value.segment
+        try:
+            return self._known[key]
+        except KeyError:
+            found = self._known[key] = _corridor([rule for rule, _ in self._watched.of(value)])
+            return found
+
+    def _is_inside(self, value: Value, corridor: Corridor) -> bool:
+        """Return whether there is enough data and it is past no limit."""
+        low, high, rows, _ = corridor
+        number = value.value
+        if number is None or value.n < rows or not low < number < high:
+            return False
+        return not isinstance(value.test, OF_TWO) or all(
+            suffices(value, rule) for rule, _ in self._watched.of(value)
+        )
+
+
+def _corridor(rules: Sequence[Rule]) -> Corridor | None:
+    if not rules:
+        return None
+    lows, highs = [-math.inf], [math.inf]
+    for rule in rules:
+        nearest = rule.breach if rule.warn is None else rule.warn
+        if nearest is not None:
+            (lows if rule.below else highs).append(nearest)
+    rows = max(1, *(needed(rule.metric, rule)[0] for rule in rules))
+    return Corridor(max(lows), min(highs), rows, frozenset(rule.id for rule in rules))
 
 
 def _has_error(value: Value) -> bool:
     return value.test is not None and not isinstance(value.test, Census)
-
-
-def _is_inside(value: Value, rule: Rule) -> bool:
-    """Return whether there is enough data and it is past no limit."""
-    if value.value is None or not value.n:
-        return False
-    nearest = rule.breach if rule.warn is None else rule.warn
-    past = nearest is not None and (
-        value.value <= nearest if rule.below else value.value >= nearest
-    )
-    return not past and suffices(value, rule)

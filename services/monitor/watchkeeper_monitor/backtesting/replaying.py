@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from watchkeeper_monitor import judging
-from watchkeeper_monitor.backtesting import quiet
 from watchkeeper_monitor.backtesting.past import Past, Seen
+from watchkeeper_monitor.backtesting.quiet import Corridors, Quiet
+from watchkeeper_monitor.backtesting.teaching import Taught
 from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.confirming import Subject, confirmed, realised
-from watchkeeper_monitor.dispersion import MOST, Sight
+from watchkeeper_monitor.dispersion import MOST
 from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
-from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched, sights_of
+from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.scales import Block, blocks_ending, is_side_by_side
 from watchkeeper_monitor.stretches import Point, fold
 from watchkeeper_monitor.windows import Span
-from watchkeeper_shared.specs import OversightPolicy
+from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 
 _AT_ONCE = 64
@@ -58,10 +59,10 @@ class _Memory:
     labels: defaultdict[Subject, defaultdict[datetime, list[tuple[State, float | None]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
-    taught: defaultdict[tuple[str, int], dict[Span, Sequence[Value]]] = field(
+    taught: defaultdict[tuple[str, int], dict[Span, Taught]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    sights: dict[tuple[str, Span], Mapping[Key, Sight]] = field(default_factory=dict)
+    quiet: list[Quiet] = field(default_factory=list)
 
     def keep(self, window: Span, found: Iterable[Measurement]) -> None:
         """Take down what a window was judged to be."""
@@ -90,23 +91,12 @@ class _Memory:
                 found[series.metric, series.column, series.segment].append(block)
         return found
 
-    def note(self, calm: Mapping[Series, Point]) -> None:
-        """Take down a window in which nothing was near a limit."""
-        for series, point in calm.items():
-            self.points[series].append(point)
-
-    def experience(
-        self, baseline: str, window: Span, sights: Callable[[Sequence[Value]], Mapping[Key, Sight]]
-    ) -> Experience:
+    def experience(self, baseline: str, window: Span) -> Experience:
         """Return what was taught on a baseline before a window ended."""
 
         def recall(scale: int) -> Sights:
-            taught = self.taught[baseline, scale]
-            for span in taught:
-                if (baseline, span) not in self.sights:
-                    self.sights[baseline, span] = sights(taught[span])
-            ended = [span for span in taught if span.end < window.end]
-            return {span.start: self.sights[baseline, span] for span in ended}
+            taught = self.taught[baseline, scale].items()
+            return {span.start: sights for span, sights in taught if span.end < window.end}
 
         return Experience(window, recall, self.broken_blocks)
 
@@ -114,7 +104,13 @@ class _Memory:
         """Keep what a block says about spread, until learning has ended."""
         taught = self.taught[baseline, scale]
         if len(taught) < MOST:
-            taught[span] = values
+            taught[span] = Taught(values)
+
+    def points_of(self, series: Series, rule: Rule) -> list[Point]:
+        """Return the points of a series of a rule, those of quiet windows too, in order."""
+        quiet = [one.point(series, rule) for one in self.quiet]
+        found = [*self.points[series], *(point for point in quiet if point is not None)]
+        return sorted(found, key=lambda point: point.window)
 
 
 def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list[Breach]:
@@ -126,7 +122,8 @@ def replay(past: Past, policy: OversightPolicy, windows: Sequence[Span]) -> list
         Settled windows of the policy, in order; see `schedule`.
     """
     watched = Watched(policy.rules, past.spec.features_of(past.version))
-    judge = _Judge(past, policy, watched, _Memory(policy.window.size_delta))
+    corridors, memory = Corridors(policy.rules, watched), _Memory(policy.window.size_delta)
+    judge = _Judge(past, policy, watched, corridors, memory)
     for start in range(0, len(windows), _AT_ONCE):
         chunk = windows[start : start + _AT_ONCE]
         plan = [(past.baseline(window), window, judge.blocks(window)) for window in chunk]
@@ -147,6 +144,7 @@ class _Judge:
     past: Past
     policy: OversightPolicy
     watched: Watched
+    corridors: Corridors
     memory: _Memory
 
     def blocks(self, window: Span) -> tuple[Block, ...]:
@@ -168,13 +166,13 @@ class _Judge:
             )
             for block in blocks
         ]
-        calm = None
+        quiet = None
         if not any(realised(rule.metric, "") for rule in policy.rules):
-            calm = quiet.points(window.start, seen.values, pools, policy.rules, self.watched)
-        if calm is not None:
-            memory.note(calm)
+            quiet = self.corridors.quiet(window.start, seen.values, pools)
+        if quiet is not None:
+            memory.quiet.append(quiet)
         else:
-            experience = memory.experience(baseline.key, window, self._taught)
+            experience = memory.experience(baseline.key, window)
             features = self.past.spec.features_of(self.past.version)
             looked_at, reference = _looked_at(seen, policy, self.watched), baseline.reference_id
             found = judging.judge(looked_at, policy, features, reference, pools, experience)
@@ -184,9 +182,6 @@ class _Judge:
             memory.teach(baseline.key, 1, window, seen.values)
             for block, pool in zip(blocks, pools, strict=True):
                 memory.teach(baseline.key, block.scale, block.span, pool.values)
-
-    def _taught(self, values: Sequence[Value]) -> Mapping[Key, Sight]:
-        return sights_of(values, self.watched)
 
 
 def _looked_at(seen: Seen, policy: OversightPolicy, watched: Watched) -> list[Value]:
@@ -206,9 +201,10 @@ def _looked_at(seen: Seen, policy: OversightPolicy, watched: Watched) -> list[Va
 def _breaches(memory: _Memory, policy: OversightPolicy) -> list[Breach]:
     rules = {rule.id: rule for rule in policy.rules}
     found = []
-    for series in sorted(one for one in memory.points if one.rule):
-        points = confirmed(series, memory.points[series], rules[series.rule], memory.labels)
-        for stretch in fold(points, rules[series.rule]):
+    for series in sorted({series for series, _ in memory.broken}):
+        rule = rules[series.rule]
+        points = confirmed(series, memory.points_of(series, rule), rule, memory.labels)
+        for stretch in fold(points, rule):
             said = memory.said[series, stretch.opened]
             opened = Span(stretch.opened, stretch.opened + memory.size)
             found.append(Breach(series, opened, stretch.cleared, said.judged, said.reason))

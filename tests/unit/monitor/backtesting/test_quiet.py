@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper_monitor import judging
-from watchkeeper_monitor.backtesting import quiet
+from watchkeeper_monitor.backtesting.quiet import Corridors, Quiet
 from watchkeeper_monitor.backtesting.schedule import schedule
-from watchkeeper_monitor.judging import Pool, Series, Watched
+from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched
 from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
 from watchkeeper_monitor.stretches import Point
 from watchkeeper_monitor.windows import Span
@@ -63,21 +63,30 @@ def test_quiet_points_are_the_judges(
     pools = [Pool(2, two), Pool(4, four, broken)]
     policy = OversightPolicy(systems=("s",), rules=tuple(chosen))
 
-    found = quiet.points(START, own, pools, chosen, Watched(chosen, FEATURES))
+    found = Corridors(chosen, Watched(chosen, FEATURES)).quiet(START, own, pools)
     judged = [one for one in judging.judge(own, policy, FEATURES, None, pools) if one.series.rule]
 
     every = {one.series: Point(START, one.state, one.value, one.scale, one.calm) for one in judged}
-    assert found is None or found == every
+    assert found is None or points(found, judged, chosen) == every
+
+
+def points(
+    found: Quiet, judged: list[Measurement], chosen: list[Rule]
+) -> dict[Series, Point | None]:
+    by_id = {rule.id: rule for rule in chosen}
+    return {one.series: found.point(one.series, by_id[one.series.rule]) for one in judged}
 
 
 def test_a_window_inside_every_limit_needs_no_words() -> None:
     value = Value("psi", "AGE", "", 0.01, None, None, 5_000, 5_000, TwoSample(9.0, 9))
     rule = Rule(id="b", metric="psi", columns=("AGE",), breach=0.15)
 
-    watched = Watched([rule], FEATURES)
-    found = quiet.points(START, [value], [Pool(2, [value])], [rule], watched)
+    corridors = Corridors([rule], Watched([rule], FEATURES))
+    found = corridors.quiet(START, [value], [Pool(2, [value])])
 
-    assert found == {Series("b", "psi", "AGE", ""): Point(START, State.OK, 0.01, calm=2)}
+    assert found is not None
+    assert found.point(Series("b", "psi", "AGE", ""), rule) == Point(START, State.OK, 0.01, calm=2)
+    assert found.point(Series("b", "psi", "JOB", ""), rule) is None
 
 
 def panes(*hours: tuple[float, float]) -> list[Span]:
