@@ -7,7 +7,7 @@ beside each other. What a flush has in hand at that moment is passed by, and sta
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -22,6 +22,7 @@ from watchkeeper_monitor.store import many
 from watchkeeper_monitor.store.reading import inside
 from watchkeeper_monitor.windows import MICROSECOND, Span
 from watchkeeper_shared.db.tables import blocks, panes, profiles, samples
+from watchkeeper_shared.db.upsert import insert
 
 ROLLED_SOURCE = "rolled-up"
 """The writer of sums."""
@@ -137,8 +138,9 @@ def roll_up(
     stored = held_in(c, system, cell, lock=True)
     if not may_roll_up(cell.span, stored, unsettled, before):
         return 0
+    if not _merge_panes(c, system, cell, {one.span for one in stored}):
+        return 0
     _merge_profiles(c, system, cell, under)
-    _merge_panes(c, system, cell, [one.span for one in stored])
     c.execute(sa.delete(samples).where(*inside(samples, system, cell.version, cell.span)))
     c.execute(sa.delete(blocks).where(*_blocks_over(system, cell)))
     return len(stored)
@@ -171,25 +173,43 @@ def _merge_profiles(c: sa.Connection, system: str, cell: Cell, under: Under) -> 
         )
 
 
-def _merge_panes(c: sa.Connection, system: str, cell: Cell, spans: Sequence[Span]) -> None:
-    """Make one row of panes; the sum of their changes is the stamp of what is merged of them."""
+def _merge_panes(c: sa.Connection, system: str, cell: Cell, locked: Collection[Span]) -> bool:
+    """Make one row of panes; return false, with nothing done, if a flush has that row in hand.
+
+    The sum of their changes is the stamp of what is merged of them.
+    """
     query = sa.select(panes).where(*inside(panes, system, cell.version, cell.span))
-    known = {(span.start, span.end) for span in spans}
-    mine = [row for row in c.execute(query) if (row.pane_start, row.pane_end) in known]
-    many.delete(c, panes, mine)
+    rows = {Span(row.pane_start, row.pane_end): row for row in c.execute(query)}
+    if cell.span in rows and cell.span not in locked:
+        return False
+    mine = {span: row for span, row in rows.items() if span in locked}
+    if not _put_sum(c, system, cell, list(mine.values())):
+        return False
+    many.delete(c, panes, [row for span, row in mine.items() if span != cell.span])
+    return True
+
+
+def _put_sum(c: sa.Connection, system: str, cell: Cell, mine: Sequence[sa.Row[Any]]) -> bool:
+    """Write the row of a cell; return false if a flush wrote it first, while this waited."""
     changed = sum(row.changed for row in mine)
-    c.execute(
-        sa.insert(panes).values(
-            system=system,
-            version=cell.version,
-            pane_start=cell.span.start,
-            pane_end=cell.span.end,
-            changed=changed,
-            judged=changed,
-            judged_at=max(row.judged_at for row in mine),
-            held=Held.ROLLED.value,
-        )
-    )
+    key = {
+        "system": system,
+        "version": cell.version,
+        "pane_start": cell.span.start,
+        "pane_end": cell.span.end,
+    }
+    values = {
+        "changed": changed,
+        "judged": changed,
+        "judged_at": max(row.judged_at for row in mine),
+        "held": Held.ROLLED.value,
+    }
+    whole = insert(c, panes).values(key | values)
+    if any((row.pane_start, row.pane_end) == (cell.span.start, cell.span.end) for row in mine):
+        whole = whole.on_conflict_do_update(index_elements=list(key), set_=values)
+    else:
+        whole = whole.on_conflict_do_nothing()
+    return c.execute(whole.returning(panes.c.system)).first() is not None
 
 
 def is_any_old(c: sa.Connection, system: str, before: datetime) -> bool:
