@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.scales import ends_over
+from watchkeeper_monitor.scales import ends_over, reach
 from watchkeeper_monitor.store import panes, reading, windows
 from watchkeeper_monitor.store.panes import DirtyPane
 from watchkeeper_monitor.store.windows import Scope
@@ -58,7 +58,7 @@ class Agenda:
     tasks
         In window order for each scope, at most as many as were asked for.
     covered
-        Changed panes of which every window is among the tasks.
+        Changed panes of which every window is among the tasks, or was judged as it is now.
     more
         There is more than was asked for.
     not_held
@@ -104,7 +104,7 @@ class Planner:
         """Return at most `limit` windows to judge."""
         dirty = panes.dirty(self._c, self._system, MOST_PANES)
         over = self._with_pools({pane: self._over(pane) for pane in dirty})
-        changed = {task for tasks in over.values() for task in tasks}
+        changed = self._stale({task for tasks in over.values() for task in tasks})
         ready = self._rested(changed) | self._settling()
         ready |= self._silent_between(ready) | self._silent_since()
         coarse = self._not_held(ready | changed)
@@ -161,6 +161,26 @@ class Planner:
             pane: [*tasks, *(end for task in tasks for end in later[task.scope].get(task, ()))]
             for pane, tasks in over.items()
         }
+
+    def _stale(self, tasks: Iterable[Task]) -> set[Task]:
+        """Leave out what was judged since its panes changed: a pane may have many windows.
+
+        Otherwise the oldest windows over it would be chosen again and again.
+        """
+        by_scope: defaultdict[Scope, list[Task]] = defaultdict(list)
+        for task in tasks:
+            by_scope[task.scope].append(task)
+        found: set[Task] = set()
+        for scope, mine in by_scope.items():
+            reaches = {task: reach(task.window, task.spec) for task in mine}
+            stretch = Span(
+                min(span.start for span in reaches.values()), max(task.window.end for task in mine)
+            )
+            starts = [task.window.start for task in mine]
+            seen = windows.seen_between(self._c, scope, min(starts), max(starts))
+            now = reading.changes(self._c, scope.system, scope.version, stretch)
+            found |= {task for task in mine if seen.get(task.window) != now.stamp(reaches[task])}
+        return found
 
     def _rested(self, tasks: Iterable[Task]) -> set[Task]:
         """Leave out what was judged a moment ago: it will still be changed next time."""

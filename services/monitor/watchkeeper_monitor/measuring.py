@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from watchkeeper_monitor.baselines import Baseline, Baselines
 from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.pooling import Pooling
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.scales import reach
 from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.store import measurements, reading, windows
 from watchkeeper_monitor.store.windows import Judged
@@ -35,17 +37,18 @@ def judge_window(
     the next revision, and the old numbers stay beside the new ones.
     """
     before = windows.get(c, task.scope, task.window)
+    seen = reading.stamp(c, task.scope.system, task.scope.version, reach(task.window, task.spec))
     baseline, profile = merged(c, task, spec, baselines)
     after = status(None if before is None else before.status, is_settled=is_settled)
     pooling = Pooling(c, task, spec, baseline)
     stamp = "" if after is Status.PROVISIONAL else pooling.stamp
     content = _content(task, baseline, profile, stamp)
     if before is not None and before.content == content:
-        return _settle(c, task, before, after, now)
+        return _settle(c, task, replace(before, seen=seen), after, now)
     revision = 1
     if before is not None:
         revision = before.revision + (after is Status.AMENDED)
-    judged = Judged(task.window, revision, after, profile.rows, content, now)
+    judged = Judged(task.window, revision, after, profile.rows, content, now, seen)
     reference = baseline.reference
     base = None if reference is None else reference.sliced(profile.slices)
     values = measure(spec, baseline.grid, profile, base, end=task.window.end)
@@ -68,8 +71,9 @@ def _settle(
     c: sa.Connection, task: Task, before: Judged, after: Status, now: datetime
 ) -> Judged | None:
     if after is not Status.FINAL or before.status is not Status.PROVISIONAL:
+        windows.note(c, task.scope, before)
         return None
-    judged = Judged(task.window, before.revision, after, before.rows, before.content, now)
+    judged = replace(before, window=task.window, status=after, judged_at=now)
     windows.put(c, task.scope, judged)
     measurements.settle(c, task.scope, judged)
     return judged

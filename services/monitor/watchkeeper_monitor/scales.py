@@ -70,6 +70,20 @@ def blocks_ending(window: Span, spec: WindowSpec) -> tuple[Block, ...]:
     )
 
 
+def reach(window: Span, spec: WindowSpec) -> Span:
+    """Return all that a window may speak of: itself, and the longest block that ends with it.
+
+    Examples
+    --------
+    >>> from datetime import timedelta
+    >>> day = timedelta(days=1)
+    >>> reach(Span(EPOCH + 3 * day, EPOCH + 4 * day), WindowSpec()).start == EPOCH
+    True
+    """
+    found = blocks_ending(window, spec)
+    return found[-1].span if found else window
+
+
 def ends_over(window: Span, spec: WindowSpec) -> tuple[Span, ...]:
     """Return the later windows that close a block which holds `window`, the nearest first.
 

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 _TRIES = 3
 _FIRST_PAUSE = 0.1
 _BETWEEN_LOOKS = 10.0
+_MOST_PIECES = 200
 """How often it is asked whether a topic was made again."""
 
 
@@ -272,9 +273,8 @@ class Worker:
         try:
             self._flush(partitions)
             self._judge.begin_anew()
-            while self._judge_all(partitions):
-                pass
-            return partitions.is_caught_up()
+            is_done = any(not self._judge_all(partitions) for _ in range(_MOST_PIECES))
+            return is_done and partitions.is_caught_up()
         except StoreUnavailable as error:
             self._store_is_away(error)
         except LogUnavailable as error:

@@ -354,6 +354,8 @@ windows = _table(
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("content", sa.String(64), nullable=False),  # sha256 of the merged profile judged
     sa.Column("judged_at", Instant, nullable=False),
+    # The sum of `panes.changed` in its reach when it was judged: while that holds, it need not be.
+    sa.Column("seen", sa.BigInteger),
     sa.Index(None, "system", "status"),
 )
 

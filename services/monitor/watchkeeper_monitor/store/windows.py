@@ -35,6 +35,8 @@ class Judged:
         Predictions in it.
     content
         SHA-256 of what was judged; the same content need not be measured again.
+    seen
+        How often the panes in its reach had changed by then; None before that was noted.
     """
 
     window: Span
@@ -43,6 +45,7 @@ class Judged:
     rows: int
     content: str
     judged_at: datetime
+    seen: int | None = None
 
 
 def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
@@ -61,6 +64,7 @@ def _judged(row: sa.Row[Any]) -> Judged:
         rows=row.rows,
         content=row.content,
         judged_at=row.judged_at,
+        seen=row.seen,
     )
 
 
@@ -157,6 +161,7 @@ def put(c: sa.Connection, scope: Scope, judged: Judged) -> None:
         "rows": judged.rows,
         "content": judged.content,
         "judged_at": judged.judged_at,
+        "seen": judged.seen,
     }
     fresh = insert(c, windows).values(values)
     keys = {column.name for column in windows.primary_key.columns}
@@ -166,6 +171,22 @@ def put(c: sa.Connection, scope: Scope, judged: Judged) -> None:
             set_={name: fresh.excluded[name] for name in values if name not in keys},
         )
     )
+
+
+def note(c: sa.Connection, scope: Scope, judged: Judged) -> None:
+    """Note what was seen of a window that says what it said before."""
+    same = windows.c.start == judged.window.start
+    c.execute(sa.update(windows).where(*_of(scope), same).values(seen=judged.seen))
+
+
+def seen_between(
+    c: sa.Connection, scope: Scope, first: datetime, last: datetime
+) -> dict[Span, int | None]:
+    """Return what was seen of the windows that start from `first` to `last`, both included."""
+    query = sa.select(windows.c.start, windows.c.end, windows.c.seen).where(
+        *_of(scope), windows.c.start >= first, windows.c.start <= last
+    )
+    return {Span(start, end): seen for start, end, seen in c.execute(query)}
 
 
 def versions(c: sa.Connection, system: str) -> list[str]:
