@@ -90,13 +90,15 @@ class Pool:
     broken: Collection[Series] = ()
 
 
-def judge(
+def judge(  # noqa: PLR0913 - values, limits, and what else a decision may know
     values: Sequence[Value],
     policy: OversightPolicy | None,
     features: Collection[str],
     reference: str | None,
     pools: Sequence[Pool] = (),
     experience: Experience | None = None,
+    *,
+    only: Collection[Key] | None = None,
 ) -> list[Measurement]:
     """Judge every value by every rule that looks at it; keep the others too.
 
@@ -112,6 +114,8 @@ def judge(
         The blocks that end with this window, the smallest first.
     experience
         What earlier windows taught about dispersion; None takes rows to be independent.
+    only
+        Judge these alone, at the level that allows for all the others; None judges all.
     """
     rules = () if policy is None else policy.rules
     watched = Watched(rules, features)
@@ -121,6 +125,8 @@ def judge(
     pooled = [(pool, {key_of(value): value for value in pool.values}) for pool in pools]
     found = []
     for value, looking in zip(values, matches, strict=True):
+        if only is not None and key_of(value) not in only:
+            continue
         for rule, series in looking:
             looks = _looks(series, pooled, rule, experience)
             own = Look(1, value, _asked(rule, value, 1, experience))
@@ -128,7 +134,7 @@ def judge(
             found.append(_measurement(value, rule, judgement, reference))
         if not looking:
             found.append(_measurement(value, None, decide(value, None, alpha), reference))
-    seen = {one.series.rule for one in found}
+    seen = {rule.id for looking in matches for rule, _ in looking}
     return found + [_blind(rule) for rule in rules if rule.id not in seen]
 
 

@@ -1,14 +1,14 @@
-"""Windows in which every series is inside every limit, at every scale: judged without words.
+"""Series of a window that are inside every limit, at every scale: judged without words.
 
-Most windows of most systems are like that, and most of the time of judging them goes into
-reasons that nobody reads in a replay. Anything else is left to `judging.judge`; a test holds
-the two to the same points.
+Most series of most windows are like that, and most of the time of judging them goes into
+reasons that nobody reads in a replay. Any other is left to `judging.judge`; a test holds the
+two to the same points.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from watchkeeper_shared.states import State
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A window in which nothing was near a limit, and the blocks that end with it.
+    """A window in which some series were near no limit, and the blocks that end with it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Quiet:
     pools: Sequence[Pool]
 
     def point(self, series: Series, rule: Rule) -> Point | None:
-        """Return the point of a series of a rule; None where the window has none."""
+        """Return the point of a quiet series of a rule; None where the window has none."""
         key = series.metric, series.column, series.segment
         own = _of(key, self.values)
         if own is None:
@@ -76,7 +76,7 @@ class Corridor(NamedTuple):
 
 
 class Corridors:
-    """Tells quiet windows of one policy from others.
+    """Tells the quiet series of windows from others, under one policy.
 
     Parameters
     ----------
@@ -89,10 +89,8 @@ class Corridors:
         self._watched = watched
         self._known: dict[Key, Corridor | None] = {}
 
-    def quiet(
-        self, start: datetime, values: Sequence[Value], pools: Sequence[Pool]
-    ) -> Quiet | None:
-        """Return a window if each of its points is ok; None if it must be judged.
+    def loud(self, values: Sequence[Value], pools: Sequence[Pool]) -> set[Key] | None:
+        """Return which series must be judged; None if a rule looks at nothing and says so.
 
         Parameters
         ----------
@@ -102,18 +100,19 @@ class Corridors:
             The blocks that end with the window.
         """
         seen: set[str] = set()
+        found: set[Key] = set()
         for value in values:
             corridor = self._of(value)
             if corridor is not None:
-                if not self._is_inside(value, corridor):
-                    return None
                 seen |= corridor.rules
-        if len(seen) < self._rules or not all(map(self._is_quiet, pools)):
-            return None
-        return Quiet(start, values, pools)
+                if not self._is_inside(value, corridor):
+                    found.add(key_of(value))
+        for pool in pools:
+            found.update(self._loud(pool))
+        return found if len(seen) == self._rules else None
 
-    def _is_quiet(self, pool: Pool) -> bool:
-        """Return whether a block is inside every limit, but for what a part of it breached."""
+    def _loud(self, pool: Pool) -> Iterator[Key]:
+        """Yield what a block shows outside a limit, but for what a part of it breached."""
         for value in pool.values:
             corridor = self._of(value)
             if (
@@ -122,8 +121,7 @@ class Corridors:
                 and _has_error(value)
                 and any(series not in pool.broken for _, series in self._watched.of(value))
             ):
-                return False
-        return True
+                yield key_of(value)
 
     def _of(self, value: Value) -> Corridor | None:
         key = value.metric, value.column, value.segment

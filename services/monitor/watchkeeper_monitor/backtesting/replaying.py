@@ -107,8 +107,9 @@ class _Memory:
             taught[span] = Taught(values)
 
     def points_of(self, series: Series, rule: Rule) -> list[Point]:
-        """Return the points of a series of a rule, those of quiet windows too, in order."""
-        quiet = [one.point(series, rule) for one in self.quiet]
+        """Return the points of a series of a rule, judged or quiet, in order."""
+        judged = {point.window for point in self.points[series]}
+        quiet = [one.point(series, rule) for one in self.quiet if one.start not in judged]
         found = [*self.points[series], *(point for point in quiet if point is not None)]
         return sorted(found, key=lambda point: point.window)
 
@@ -166,16 +167,18 @@ class _Judge:
             )
             for block in blocks
         ]
-        quiet = None
+        loud = None
         if not any(realised(rule.metric, "") for rule in policy.rules):
-            quiet = self.corridors.quiet(window.start, seen.values, pools)
-        if quiet is not None:
-            memory.quiet.append(quiet)
-        else:
+            loud = self.corridors.loud(seen.values, pools)
+        if loud is not None:
+            memory.quiet.append(Quiet(window.start, seen.values, pools))
+        if loud is None or loud:
             experience = memory.experience(baseline.key, window)
             features = self.past.spec.features_of(self.past.version)
             looked_at, reference = _looked_at(seen, policy, self.watched), baseline.reference_id
-            found = judging.judge(looked_at, policy, features, reference, pools, experience)
+            found = judging.judge(
+                looked_at, policy, features, reference, pools, experience, only=loud
+            )
             memory.keep(window, found)
         # Overlapping windows share rows, so they seem to vary less than they do.
         if is_side_by_side(window, policy.window):

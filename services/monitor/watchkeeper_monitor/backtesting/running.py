@@ -15,14 +15,14 @@ from watchkeeper_monitor.backtesting.comparing import Change, compare
 from watchkeeper_monitor.backtesting.past import Pane, Past
 from watchkeeper_monitor.backtesting.replaying import Breach, replay
 from watchkeeper_monitor.backtesting.reporting import Line, Report, Skipped
-from watchkeeper_monitor.backtesting.schedule import schedule
+from watchkeeper_monitor.backtesting.schedule import Schedule, schedule
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.confirming import realised
 from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.store import reading, windows
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
+from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule, WindowSpec
 
 NEW, IN_FORCE = "new", "in force"
 
@@ -164,9 +164,13 @@ class Backtest:
         asked = self._question
         told: defaultdict[str, list[Breach]] = defaultdict(list)
         skipped, judged = [], 0
+        spans = [pane.span for pane in past.panes]
+        plans: dict[WindowSpec, Schedule] = {}
         for name, policy in self._policies(past.system):
-            spans = [pane.span for pane in past.panes]
-            plan = schedule(spans, policy.window, asked.since, asked.until, past.held)
+            spec = policy.window
+            if spec not in plans:
+                plans[spec] = schedule(spans, spec, asked.since, asked.until, past.held)
+            plan = plans[spec]
             told[name] = replay(past, policy, plan.windows)
             judged += len(plan.windows) if name == NEW else 0
             skipped += [

@@ -20,8 +20,8 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.layout import layout_of
 
 Ints = npt.NDArray[np.int64]
-Numbers = list[tuple[float, ...]]
-"""By distribution: value, low, high and, where there is one, the bound."""
+Numbers = tuple[list[float], ...]
+"""Value, low, high and, where there is one, the bound; each of every distribution."""
 
 ON_COUNTS = {
     "psi": distances.psis,
@@ -130,7 +130,7 @@ def measure_many(
     counts = np.concatenate([plan.bins(window) for window in windows])
     none = np.zeros(plan.cells.size, dtype=np.int64)
     base = np.tile(none if reference is None else plan.bins(reference), times)
-    sizes = [sums.tolist() for sums in (cells.sum(counts), cells.sum(base))]
+    sizes = cells.sum(counts).tolist(), cells.sum(base).tolist()
     tests = two_samples(cells, counts, base)
     pairs = Pairs.of(cells, counts, base)
     binned = {
@@ -138,7 +138,7 @@ def measure_many(
         for name, function in ON_COUNTS.items()
         if {name, f"group_mix_{name}"} & set(wanted)
     }
-    whole = _Measured(plan, list(zip(*sizes, tests, strict=True)), binned, frozenset(wanted))
+    whole = _Measured(plan, *sizes, tests, binned, frozenset(wanted))
     return [
         list(whole.values(grid, at * len(plan.names), window, reference))
         for at, window in enumerate(windows)
@@ -150,7 +150,9 @@ class _Measured:
     """What several windows have in common: rows and test of each distribution, and numbers."""
 
     plan: Plan
-    rows: list[tuple[int, int, TwoSample]]
+    n: list[int]
+    m: list[int]
+    tests: list[TwoSample]
     binned: dict[str, Numbers]
     wanted: frozenset[str]
 
@@ -163,7 +165,7 @@ class _Measured:
         mixed = [(name, self.binned[on]) for name, on in mixes if name in self.wanted]
         curved = self._curved(grid, window, reference)
         for at, name in enumerate(self.plan.names):
-            n, m, test = self.rows[first + at]
+            n, m, test = self.n[first + at], self.m[first + at], self.tests[first + at]
             if at == grid.score and not n and not m:
                 continue
             one = _Column(name, n, None if reference is None else m, test)
@@ -176,13 +178,13 @@ class _Measured:
     ) -> list[tuple[str, Numbers]]:
         wanted = [metric for metric in ON_CURVES if metric in self.wanted]
         if not wanted or reference is None:
-            return [(metric, []) for metric in wanted]
+            return [(metric, ()) for metric in wanted]
         at, found = curves.widths_of(grid), curves.Curves.of(grid, window, reference)
         return [(metric, _listed(ON_CURVES[metric](at, found))) for metric in wanted]
 
 
 def _listed(arrays: tuple[npt.NDArray[np.float64], ...]) -> Numbers:
-    return list(zip(*(array.tolist() for array in arrays), strict=True))
+    return tuple(array.tolist() for array in arrays)
 
 
 class _Column(msgspec.Struct, frozen=True, gc=False):
@@ -196,12 +198,12 @@ class _Column(msgspec.Struct, frozen=True, gc=False):
     def values(self, metrics: Sequence[tuple[str, Numbers]], at: int) -> Iterator[Value]:
         """Yield what metrics say of the distribution at a place, or why they say nothing."""
         why = self._silence()
-        for metric, numbers in metrics:
+        for metric, (value, low, high) in metrics:
             if why:
                 yield self._nothing(metric, why)
             else:
-                value, low, high = numbers[at]
-                yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test)
+                number = value[at], low[at], high[at]
+                yield Value(metric, self.name, "", *number, self.n, self.m, self.test)
 
     def on_curves(
         self, metrics: Iterable[tuple[str, Numbers]], at: int, *, constant: bool
@@ -212,7 +214,7 @@ class _Column(msgspec.Struct, frozen=True, gc=False):
             if why or (constant and metric == "wasserstein"):
                 yield self._nothing(metric, why or _CONSTANT)
                 continue
-            value, low, high, bound = numbers[at]
+            value, low, high, bound = (one[at] for one in numbers)
             note = f"binning error at most {bound:.2g}"
             yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test, note)
 

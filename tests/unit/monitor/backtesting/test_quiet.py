@@ -1,4 +1,4 @@
-"""A window without words is the window that the judge would have called ok."""
+"""A series without words is one that the judge would have called ok."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting.quiet import Corridors, Quiet
 from watchkeeper_monitor.backtesting.schedule import schedule
-from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched
+from watchkeeper_monitor.experience import Key
+from watchkeeper_monitor.judging import Pool, Series, Watched
 from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
 from watchkeeper_monitor.stretches import Point
 from watchkeeper_monitor.windows import Span
@@ -53,7 +54,7 @@ rules = st.lists(
 
 
 @given(values(), values(), values(), rules, st.sampled_from([(), (Series("a", "psi", "AGE", ""),)]))
-def test_quiet_points_are_the_judges(
+def test_quiet_and_loud_series_together_are_what_the_judge_says(
     own: list[Value],
     two: list[Value],
     four: list[Value],
@@ -62,31 +63,40 @@ def test_quiet_points_are_the_judges(
 ) -> None:
     pools = [Pool(2, two), Pool(4, four, broken)]
     policy = OversightPolicy(systems=("s",), rules=tuple(chosen))
+    every = judging.judge(own, policy, FEATURES, None, pools)
 
-    found = Corridors(chosen, Watched(chosen, FEATURES)).quiet(START, own, pools)
-    judged = [one for one in judging.judge(own, policy, FEATURES, None, pools) if one.series.rule]
+    loud = Corridors(chosen, Watched(chosen, FEATURES)).loud(own, pools)
 
-    every = {one.series: Point(START, one.state, one.value, one.scale, one.calm) for one in judged}
-    assert found is None or points(found, judged, chosen) == every
-
-
-def points(
-    found: Quiet, judged: list[Measurement], chosen: list[Rule]
-) -> dict[Series, Point | None]:
-    by_id = {rule.id: rule for rule in chosen}
-    return {one.series: found.point(one.series, by_id[one.series.rule]) for one in judged}
+    assert judging.judge(own, policy, FEATURES, None, pools, only=loud) == [
+        one for one in every if loud is None or key(one.series) in loud
+    ]
+    for one in every:
+        if loud is not None and one.series.rule and key(one.series) not in loud:
+            rule = next(rule for rule in chosen if rule.id == one.series.rule)
+            point = Point(START, one.state, one.value, one.scale, one.calm)
+            assert Quiet(START, own, pools).point(one.series, rule) == point
 
 
-def test_a_window_inside_every_limit_needs_no_words() -> None:
+def key(series: Series) -> Key:
+    return series.metric, series.column, series.segment
+
+
+def test_a_series_inside_every_limit_needs_no_words() -> None:
     value = Value("psi", "AGE", "", 0.01, None, None, 5_000, 5_000, TwoSample(9.0, 9))
     rule = Rule(id="b", metric="psi", columns=("AGE",), breach=0.15)
+    pools = [Pool(2, [value])]
 
-    corridors = Corridors([rule], Watched([rule], FEATURES))
-    found = corridors.quiet(START, [value], [Pool(2, [value])])
+    assert Corridors([rule], Watched([rule], FEATURES)).loud([value], pools) == set()
+    quiet = Quiet(START, [value], pools)
+    assert quiet.point(Series("b", "psi", "AGE", ""), rule) == Point(START, State.OK, 0.01, calm=2)
+    assert quiet.point(Series("b", "psi", "JOB", ""), rule) is None
 
-    assert found is not None
-    assert found.point(Series("b", "psi", "AGE", ""), rule) == Point(START, State.OK, 0.01, calm=2)
-    assert found.point(Series("b", "psi", "JOB", ""), rule) is None
+
+def test_a_rule_that_looks_at_nothing_leaves_the_window_to_the_judge() -> None:
+    value = Value("psi", "AGE", "", 0.01, None, None, 5_000, 5_000, TwoSample(9.0, 9))
+    rule = Rule(id="f", metric="recall", breach=0.5)
+
+    assert Corridors([rule], Watched([rule], FEATURES)).loud([value], []) is None
 
 
 def panes(*hours: tuple[float, float]) -> list[Span]:
