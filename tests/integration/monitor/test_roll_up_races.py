@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from watchkeeper_monitor.resolution import HOUR, Held
-from watchkeeper_monitor.store import panes, rollups
+from watchkeeper_monitor.store import expiry, panes, rollups
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.store.rollups import Cell
 from watchkeeper_monitor.windows import EPOCH, Span
@@ -71,6 +73,43 @@ def test_an_hour_that_a_flush_begins_meanwhile_stays_as_it_is(stored: Database) 
         assert rolled.result(timeout=30) == 0
 
     assert held(stored) == {FIRST: ("pane", 1), WHOLE: ("pane", 1)}
+
+
+def keep_rows(c: sa.Connection, first: int, count: int) -> None:
+    ids = pa.record_batch({"id": [str(number) for number in range(first, first + count)]})
+    key = PaneKey("s", "1", "r", FIRST)
+    panes.merge_sample(c, key, SOURCE, ids, np.arange(first, first + count), KEPT)
+
+
+def is_any_sample(database: Database) -> bool:
+    with database.read() as c:
+        return c.execute(sa.select(tables.samples.c.part)).first() is not None
+
+
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+def test_a_sample_that_a_flush_has_in_hand_is_not_waited_for(stored: Database, ends: str) -> None:
+    with stored.transaction() as c:
+        keep_rows(c, 100, KEPT)
+        keep_rows(c, 90, KEPT - 1)
+    with stored.transaction() as flush:
+        keep_rows(flush, 80, KEPT - 1)  # so many that all parts are made one
+        assert roll_up(stored) == 1
+        touch(flush, FIRST)
+        getattr(flush, ends)()
+
+    # What the flush wrote belongs to a pane beside the hour, and ends with it.
+    if ends == "commit":
+        assert held(stored) == {FIRST: ("pane", 1), WHOLE: ("rolled", 1)}
+        assert not ended_samples(stored)
+        with stored.transaction() as c:
+            panes.judged(c, "s", panes.dirty(c, "s", 10), EPOCH + HOUR)
+    assert ended_samples(stored)
+    assert not is_any_sample(stored)
+
+
+def ended_samples(database: Database) -> int:
+    with database.transaction() as c:
+        return expiry.remove(c, tables.samples, expiry.old_samples("s", NOW))
 
 
 def wait_until_one_waits(database: Database) -> None:

@@ -16,15 +16,17 @@ Condition = tuple[sa.ColumnElement[bool], ...]
 
 
 def old_samples(system: str, before: datetime) -> Condition:
-    """Return the condition on samples of panes that rest since before an instant."""
+    """Return the condition on samples of panes that rest since before an instant.
+
+    And of panes that are no more: a roll-up passes by the samples that a flush has in hand.
+    """
     same = (
         panes.c.system == samples.c.system,
         panes.c.version == samples.c.version,
         panes.c.pane_start == samples.c.pane_start,
         panes.c.pane_end == samples.c.pane_end,
     )
-    rests = panes.c.changed == panes.c.judged, panes.c.judged_at < before
-    return samples.c.system == system, sa.exists().where(*same, *rests)
+    return samples.c.system == system, ~sa.exists().where(*same, _moves(before))
 
 
 def old_blocks(system: str, before: datetime) -> Condition:
@@ -35,10 +37,14 @@ def old_blocks(system: str, before: datetime) -> Condition:
         panes.c.pane_start >= blocks.c.start,
         panes.c.pane_start < blocks.c.end,
     )
-    moves = sa.or_(
+    return blocks.c.system == system, ~sa.exists().where(*under, _moves(before))
+
+
+def _moves(before: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that a pane changed since an instant, or waits to be judged."""
+    return sa.or_(
         panes.c.changed != panes.c.judged, panes.c.judged_at.is_(None), panes.c.judged_at >= before
     )
-    return blocks.c.system == system, ~sa.exists().where(*under, moves)
 
 
 def old_revisions(system: str, before: datetime) -> Condition:
@@ -63,7 +69,4 @@ def any_of(c: sa.Connection, table: sa.Table, where: Condition) -> bool:
 
 def remove(c: sa.Connection, table: sa.Table, where: Condition) -> int:
     """Remove some rows of these; return how many."""
-    keys = list(table.primary_key.columns)
-    rows = c.execute(sa.select(*keys).where(*where).limit(ROWS_AT_ONCE)).all()
-    many.delete(c, table, rows)
-    return len(rows)
+    return many.delete_free(c, table, where, ROWS_AT_ONCE)

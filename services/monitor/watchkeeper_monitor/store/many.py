@@ -55,3 +55,20 @@ def delete(c: sa.Connection, table: sa.Table, rows: Sequence[sa.Row[Any]]) -> No
     values = [{f"the_{key.name}": getattr(row, key.name) for key in keys} for row in rows]
     if values:
         c.execute(sa.delete(table).where(*same), values)
+
+
+def delete_free(
+    c: sa.Connection,
+    table: sa.Table,
+    where: tuple[sa.ColumnElement[bool], ...],
+    limit: int | None = None,
+) -> int:
+    """Delete rows, but what another transaction has in hand; return how many.
+
+    A plain DELETE waits for that transaction, which may wait for this one.
+    """
+    keys = list(table.primary_key.columns)
+    query = sa.select(*keys).where(*where).limit(limit).with_for_update(skip_locked=True)
+    rows = c.execute(query).all()
+    delete(c, table, rows)
+    return len(rows)

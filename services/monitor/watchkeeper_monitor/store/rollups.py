@@ -141,7 +141,7 @@ def roll_up(
     if not _merge_panes(c, system, cell, {one.span for one in stored}):
         return 0
     _merge_profiles(c, system, cell, under)
-    c.execute(sa.delete(samples).where(*inside(samples, system, cell.version, cell.span)))
+    many.delete_free(c, samples, inside(samples, system, cell.version, cell.span))
     c.execute(sa.delete(blocks).where(*_blocks_over(system, cell)))
     return len(stored)
 
@@ -232,7 +232,7 @@ def drop(c: sa.Connection, system: str, before: datetime) -> int:
     for row in old:
         cell = Cell(row.version, Span(row.pane_start, row.pane_end))
         for table in (profiles, samples):
-            c.execute(sa.delete(table).where(*inside(table, system, cell.version, cell.span)))
+            many.delete_free(c, table, inside(table, system, cell.version, cell.span))
         c.execute(sa.delete(blocks).where(*_blocks_over(system, cell)))
         gone = panes.c.pane_start == cell.span.start, panes.c.pane_end == cell.span.end
         c.execute(
