@@ -7,6 +7,7 @@ and each gets back what was decided on its own events.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from watchkeeper_shared.events.codec import Decoded, decode_items
 from watchkeeper_shared.events.pooling import MAX_POOLED_BYTES, Pooled, pool
 from watchkeeper_shared.events.rejects import Reject
 from watchkeeper_shared.events.rows import Kind
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Decider:
             alike[body.kind, body.caller.id].append(place)
         for places in alike.values():
             if len(places) > 1:
-                together = self._together([bodies[place] for place in places])
+                together = self._tried([bodies[place] for place in places])
                 answers |= {places[at]: one for at, one in together.items()}
         return [
             answers[place] if place in answers else self._alone(body)
@@ -102,6 +105,16 @@ class Decider:
         except Exception as error:  # noqa: BLE001 - the sender of this body is told, no other
             return error
 
+    def _tried(self, bodies: Sequence[Body]) -> dict[int, Accepted]:
+        try:
+            return self._together(bodies)
+        except WatchkeeperError:
+            return {}
+        except Exception:
+            # Nobody may wait for good, and one body that we fail at is not the others' fault.
+            logger.exception("deciding together failed", extra={"bodies": len(bodies)})
+            return {}
+
     def _together(self, bodies: Sequence[Body]) -> dict[int, Accepted]:
         """Return the decisions that can be made in one go; the other bodies are left out."""
         kind, caller = bodies[0].kind, bodies[0].caller
@@ -111,10 +124,7 @@ class Decider:
         if counts.max() > self._max_rows or _repeats(pooled.batch):
             return {}
         places = np.arange(pooled.batch.num_rows, dtype=np.int64)
-        try:
-            accepted = accept(Decoded(pooled.batch, places), kind, self._known(caller))
-        except WatchkeeperError:
-            return {}
+        accepted = accept(Decoded(pooled.batch, places), kind, self._known(caller))
         shares = _shares(accepted, pooled, len(bodies))
         return {at: one for at, one in enumerate(shares) if at not in pooled.apart}
 

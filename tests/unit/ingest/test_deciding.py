@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper_ingest.acceptance import Accepted
+from watchkeeper_ingest.company import Company
 from watchkeeper_ingest.deciding import Body, Decider
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.keys import Caller, Role
@@ -112,3 +114,17 @@ def test_bodies_that_could_be_pooled_are() -> None:
     batches = [one.parts[0].batch for one in answers if isinstance(one, Accepted)]
     # Slices of one batch, not three batches: they start where the one before ends.
     assert [batch.column("id").offset for batch in batches] == [0, 1, 2]
+
+
+def test_an_error_that_nobody_expected_is_told_to_every_sender() -> None:
+    before_the_first_year = timedelta(days=1_000_000)
+    decider = Decider(Declared(), SystemClock(), max_rows=4, max_age=before_the_first_year)
+    said = [json.dumps(a_prediction(number)).encode() for number in range(2)]
+
+    async def ask() -> list[Accepted | BaseException]:
+        company = Company(decider)
+        asked = [company.decide(Body(one, JSON, Kind.PREDICTIONS, ANN)) for one in said]
+        together = asyncio.gather(*asked, return_exceptions=True)
+        return await asyncio.wait_for(together, timeout=30)
+
+    assert [type(one) for one in asyncio.run(ask())] == [OverflowError, OverflowError]
