@@ -93,19 +93,17 @@ def resolution(
     c: sa.Connection, system: str, version: str, since: datetime, until: datetime
 ) -> Resolution:
     """Return how a stretch of time is held."""
-    rows = c.execute(
-        sa.select(panes.c.pane_start, panes.c.pane_end, panes.c.held, panes.c.judged_at)
-        .where(
-            panes.c.system == system,
-            panes.c.version == version,
-            # Nothing that was rolled up is longer than a day: this bounds the search.
-            panes.c.pane_start > since - DAY,
-            panes.c.pane_start < until,
-            panes.c.pane_end > since,
-            panes.c.held != Held.PANE.value,
-        )
-        .order_by(panes.c.pane_start, panes.c.pane_end)
+    query = sa.select(panes.c.pane_start, panes.c.pane_end, panes.c.held, panes.c.judged_at).where(
+        panes.c.system == system,
+        panes.c.version == version,
+        panes.c.pane_start < until,
+        panes.c.pane_end > since,
     )
+    # Nothing that was rolled up is longer than a day: this bounds the search. A pane that was
+    # dropped may be, and what began so early and still reaches here is seldom anything.
+    near = query.where(panes.c.pane_start > since - DAY, panes.c.held != Held.PANE.value)
+    far = query.where(panes.c.pane_start <= since - DAY, panes.c.held == Held.GONE.value)
+    rows = c.execute(sa.union_all(near, far).order_by("pane_start", "pane_end"))
     return Resolution(
         [Resting(Span(row.pane_start, row.pane_end), Held(row.held), row.judged_at) for row in rows]
     )
