@@ -7,6 +7,9 @@ from datetime import timedelta
 
 from watchkeeper_shared.settings import LogSettings, StoreSettings
 
+MOST_AGE = timedelta(days=36525)
+"""A hundred years. Nobody watched longer ago, and calendars end: no instant is before year 1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IngestSettings(StoreSettings, LogSettings):
@@ -60,8 +63,11 @@ class IngestSettings(StoreSettings, LogSettings):
         ]
         if low:
             raise ValueError(f"{', '.join(low)} must be above 0")
-        if self.ingest_max_age <= timedelta(0):
-            raise ValueError(f"WATCHKEEPER_INGEST_MAX_AGE={self.ingest_max_age} must be above 0")
+        if not timedelta(0) < self.ingest_max_age <= MOST_AGE:
+            raise ValueError(
+                f"WATCHKEEPER_INGEST_MAX_AGE={self.ingest_max_age} must be above 0 and at most "
+                f"{MOST_AGE.days}d"
+            )
         if self.ingest_hard_inflight_bytes < self.ingest_soft_inflight_bytes:
             raise ValueError(
                 "WATCHKEEPER_INGEST_HARD_INFLIGHT_BYTES must not be below "

@@ -26,3 +26,12 @@ def test_limits_that_leave_no_room_are_refused() -> None:
         read(IngestSettings, ENOUGH | {"WATCHKEEPER_INGEST_MAX_ROWS": "0"})
     with pytest.raises(ConfigError, match="must not be below"):
         read(IngestSettings, ENOUGH | {"WATCHKEEPER_INGEST_HARD_INFLIGHT_BYTES": "1"})
+
+
+def test_an_age_is_at_most_a_hundred_years() -> None:
+    def age(text: str) -> IngestSettings:
+        return read(IngestSettings, ENOUGH | {"WATCHKEEPER_INGEST_MAX_AGE": text})
+
+    assert age("36525d").ingest_max_age.days == 36525
+    with pytest.raises(ConfigError, match=r"WATCHKEEPER_INGEST_MAX_AGE=.* at most 36525d"):
+        age("36526d")
