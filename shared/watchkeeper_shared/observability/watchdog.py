@@ -3,7 +3,8 @@
 Liveness asks whether the loop turns, and only a platform that probes acts on it. This asks
 more: is anything stored while records wait? An outage that was noticed is progress of a
 kind: a restart would not end it. What is left is a hang, which only an end of the process
-ends: another one reads on from the stored positions.
+ends: another one reads on from the stored positions. A process that was suspended (SIGSTOP,
+a paused container) made no progress either and is no hang: it gets its time again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ STALLED = 70
 """The exit code: EX_SOFTWARE of sysexits.h."""
 
 _LOOK_SECONDS = 1.0
+
+_SUSPENDED_SECONDS = 5 * _LOOK_SECONDS
+"""Who looks once a second and did not for so long did not run; nor did the loop."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +53,20 @@ class Watchdog:
         self._clock = clock
         self._timeout = timeout.total_seconds()
         self._end = ending
-        self._progressed_at = clock.monotonic()
+        self._progressed_at = self._looked_at = clock.monotonic()
 
     def progressed(self) -> None:
         """Note that something was stored, that nothing waits, or that an outage is known."""
         self._progressed_at = self._clock.monotonic()
 
     def look(self) -> None:
-        """End the process if it has been too long."""
-        age = self._clock.monotonic() - self._progressed_at
+        """End the process if it has been too long, and the process ran all the while."""
+        now = self._clock.monotonic()
+        gap, self._looked_at = now - self._looked_at, now
+        if gap >= _SUSPENDED_SECONDS:
+            logger.warning("resumed", extra={"seconds": round(gap)})
+            self.progressed()
+        age = now - self._progressed_at
         if age < self._timeout:
             return
         logger.critical("stalled", extra={"seconds": round(age), "stacks": stacks()})
@@ -65,6 +74,7 @@ class Watchdog:
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Look once a second until `stop` is set."""
+        self._looked_at = self._clock.monotonic()
         while not stop.wait(_LOOK_SECONDS):
             beat()
             self.look()

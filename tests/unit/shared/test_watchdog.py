@@ -15,25 +15,44 @@ from watchkeeper_shared.testing.clocks import ManualClock
 FIVE = timedelta(minutes=5)
 
 
+def watch(watchdog: Watchdog, clock: ManualClock, length: timedelta) -> None:
+    """Let time pass as in a process that runs: one look a second."""
+    for _ in range(int(length.total_seconds())):
+        clock.advance(timedelta(seconds=1))
+        watchdog.look()
+
+
 def test_progress_keeps_it_quiet_and_its_absence_does_not(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     codes: list[int] = []
     watchdog = Watchdog(clock, FIVE, codes.append)
     for _ in range(10):
-        clock.advance(timedelta(minutes=4))
-        watchdog.look()
+        watch(watchdog, clock, timedelta(minutes=4))
         watchdog.progressed()
     quiet = list(codes)
 
-    clock.advance(FIVE)
     with caplog.at_level(logging.CRITICAL):
-        watchdog.look()
+        watch(watchdog, clock, FIVE)
 
     (told,) = caplog.records
     assert (quiet, codes) == ([], [STALLED])
     assert told.message == "stalled"
     assert any("watchdog.look()" in "".join(lines) for lines in vars(told)["stacks"].values())
+
+
+def test_a_process_that_was_suspended_is_given_its_time_again(clock: ManualClock) -> None:
+    codes: list[int] = []
+    watchdog = Watchdog(clock, FIVE, codes.append)
+    watch(watchdog, clock, timedelta(minutes=4))
+
+    clock.advance(timedelta(hours=1))
+    watchdog.look()
+    watch(watchdog, clock, timedelta(minutes=4))
+    quiet = list(codes)
+    watch(watchdog, clock, timedelta(minutes=1))
+
+    assert (quiet, codes) == ([], [STALLED])
 
 
 HANGS = """
