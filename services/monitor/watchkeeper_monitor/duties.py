@@ -169,6 +169,7 @@ def duties(
         lambda c: rollups.drop(c, system, dropped),
     )
     ends = {
+        "late_profile": (tables.profiles, expiry.late_profiles(system, dropped)),
         "sample": (tables.samples, expiry.old_samples(system, now - keep.sample_retention)),
         "block": (tables.blocks, expiry.old_blocks(system, panes)),
         "revision": (

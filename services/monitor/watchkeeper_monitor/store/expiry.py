@@ -6,8 +6,16 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from watchkeeper_monitor.resolution import Held
 from watchkeeper_monitor.store import many
-from watchkeeper_shared.db.tables import blocks, dead_letters, measurements, panes, samples
+from watchkeeper_shared.db.tables import (
+    blocks,
+    dead_letters,
+    measurements,
+    panes,
+    profiles,
+    samples,
+)
 
 ROWS_AT_ONCE = 500
 """So many rows one transaction removes."""
@@ -20,13 +28,14 @@ def old_samples(system: str, before: datetime) -> Condition:
 
     And of panes that are no more: a roll-up passes by the samples that a flush has in hand.
     """
-    same = (
-        panes.c.system == samples.c.system,
-        panes.c.version == samples.c.version,
-        panes.c.pane_start == samples.c.pane_start,
-        panes.c.pane_end == samples.c.pane_end,
-    )
-    return samples.c.system == system, ~sa.exists().where(*same, _moves(before))
+    own = _pane_of(samples)
+    return samples.c.system == system, ~sa.exists().where(*own, _moves(before))
+
+
+def late_profiles(system: str, before: datetime) -> Condition:
+    """Return the condition on what was counted in panes after these were dropped, and rests."""
+    gone = *_pane_of(profiles), panes.c.held == Held.GONE.value, ~_moves(before)
+    return profiles.c.system == system, sa.exists().where(*gone)
 
 
 def old_blocks(system: str, before: datetime) -> Condition:
@@ -38,6 +47,16 @@ def old_blocks(system: str, before: datetime) -> Condition:
         panes.c.pane_start < blocks.c.end,
     )
     return blocks.c.system == system, ~sa.exists().where(*under, _moves(before))
+
+
+def _pane_of(table: sa.Table) -> Condition:
+    """Return the condition that a pane is the one that a row of `table` belongs to."""
+    return (
+        panes.c.system == table.c.system,
+        panes.c.version == table.c.version,
+        panes.c.pane_start == table.c.pane_start,
+        panes.c.pane_end == table.c.pane_end,
+    )
 
 
 def _moves(before: datetime) -> sa.ColumnElement[bool]:
