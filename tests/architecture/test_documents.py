@@ -1,16 +1,23 @@
 """Pages that name files, topics, modules or commands are data: they are held to the tree."""
 
 import re
+from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from watchkeeper_monitor.settings import MonitorSettings
+from watchkeeper_shared.settings import read, variable
+from watchkeeper_shared.specs import parse_duration
 from watchkeeper_shared.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 _PATH = re.compile(r"`((?:shared|services|cli|tests|docs|deploy|helm|benchmarks)/[\w./-]+)`")
 _TOPIC = re.compile(r"`(watchkeeper\.[a-z]+\.v\d+)`")
+_SETTING = re.compile(r"^\| `([A-Z_]+)` \| (\S+) \|", re.MULTILINE)
+_SHORT = re.compile(r"Where all labels\ncome within a week, set (.+) to `(\w+)`")
 _TARGET = re.compile(r"`make ([a-z]+)`")
 
 
@@ -54,3 +61,32 @@ def test_no_page_claims_conformity_with_the_standard() -> None:
     for page in ROOT.glob("**/*.md"):
         if ".venv" not in page.parts and "build" not in page.parts:
             assert not claim.search(page.read_text(encoding="utf-8")), page
+
+
+def test_the_defaults_of_what_is_kept_and_of_the_log_are_those_of_the_settings() -> None:
+    told = dict(_SETTING.findall((ROOT / "docs/deploy.md").read_text(encoding="utf-8")))
+    log = {"LOG_PATH", "LOG_RETENTION", "LOG_RETENTION_BYTES", "TOPIC_PARTITIONS"}
+    kept = {one.name.upper() for one in fields(MonitorSettings) if "retention" in one.name}
+    defaults = {one.name.upper(): one.default for one in fields(MonitorSettings)}
+
+    assert {*log, *kept, "LABEL_HORIZON", "KAFKA_SESSION_TIMEOUT"} <= set(told)
+    assert {name: _shown(defaults[name], text) for name, text in told.items()} == told
+
+
+def _shown(default: object, text: str) -> str:
+    """Return a default as the page writes it; a duration may be written in any unit."""
+    if isinstance(default, timedelta):
+        return text if parse_duration(text) == default else str(default)
+    return "–" if default is None else str(default)
+
+
+def test_the_short_retentions_that_the_page_recommends_may_be_set_together() -> None:
+    (recommended,) = _SHORT.findall((ROOT / "docs/deploy.md").read_text(encoding="utf-8"))
+    names = re.findall(r"`(\w+)`", recommended[0])
+    env = {"WATCHKEEPER_DATABASE_URL": "sqlite:///w.db", "WATCHKEEPER_LOG_PATH": "log.db"}
+
+    settings = read(MonitorSettings, env | {variable(name): recommended[1] for name in names})
+
+    assert {name for name in names if getattr(settings, name.lower()).days == 7} == {
+        *("LABEL_HORIZON", "LABEL_PATIENCE", "PANE_RETENTION", "SAMPLE_RETENTION")
+    }
