@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -121,7 +122,16 @@ def _values(one: Measurement) -> dict[str, object]:
         "reason": one.reason,
         "scale": one.scale,
         "calm": one.calm,
-        "pooled": None if one.pooled is None else msgspec.to_builtins(one.pooled),
+        "pooled": None if one.pooled is None else _pooled(one.pooled),
+    }
+
+
+def _pooled(one: Pooled) -> dict[str, object]:
+    """Return what JSON can say of it: it has no infinite numbers, and PostgreSQL refuses them."""
+    found = msgspec.to_builtins(one)
+    return {
+        name: value if value is None or math.isfinite(value) else None
+        for name, value in found.items()
     }
 
 
