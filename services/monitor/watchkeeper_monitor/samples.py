@@ -18,6 +18,8 @@ KEY = "__key"
 """The column that holds the id hash a row was chosen by."""
 _WHOLE = 0.99
 """From this share on a sample counts as all rows: some come twice and are kept once."""
+_AT_ONCE = 32
+"""So many parts are gathered before the smallest of them are chosen: each choice copies rows."""
 
 
 def keyed(batch: pa.RecordBatch, keys: np.ndarray) -> pa.RecordBatch:
@@ -42,8 +44,8 @@ class Part:
     rows
         How many rows it stands for.
     batches
-        The rows that were kept. The greatest of them has as many as may be kept, if any row
-        was left out.
+        The rows that were kept, each batch in order of the key, each key once. The greatest of
+        them has as many as may be kept, if any row was left out.
     """
 
     rows: int
@@ -57,16 +59,37 @@ def of_span(parts: Iterable[Part], k: int) -> pa.RecordBatch | None:
     kept nothing is known of it, so beyond the least of these keys no row of any pane counts:
     every row of the span had the same chance.
     """
-    found: pa.RecordBatch | None = None
-    last = None
+    waiting: list[pa.RecordBatch] = []
+    last: int | None = None
     for part in parts:
-        whole = smallest(part.batches, sum(one.num_rows for one in part.batches))
+        whole = _together(part.batches)
         if whole.num_rows < _WHOLE * part.rows:
             whole = whole.slice(0, max(one.num_rows for one in part.batches))
-            end = whole.column(KEY)[-1].as_py()
-            last = end if last is None else min(last, end)
-        found = smallest([whole] if found is None else [found, whole], k)
-    return found if found is None or last is None else _up_to(found, last)
+            last = _least(last, _last_key(whole))
+        waiting.append(whole if last is None else _up_to(whole, last))
+        if len(waiting) >= _AT_ONCE:
+            waiting = [smallest(waiting, k)]
+            if waiting[0].num_rows >= k:
+                last = _least(last, _last_key(waiting[0]))
+    if not waiting:
+        return None
+    found = smallest(waiting, k)
+    return found if last is None else _up_to(found, last)
+
+
+def _together(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return all rows, in order of the key; what is kept in one piece is that already."""
+    if len(batches) == 1:
+        return batches[0]
+    return smallest(batches, sum(one.num_rows for one in batches))
+
+
+def _last_key(sample: pa.RecordBatch) -> int:
+    return int(sample.column(KEY)[-1].as_py())
+
+
+def _least(one: int | None, other: int) -> int:
+    return other if one is None else min(one, other)
 
 
 def _up_to(sample: pa.RecordBatch, last: int) -> pa.RecordBatch:

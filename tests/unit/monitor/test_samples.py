@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -67,6 +69,26 @@ def test_a_row_that_came_twice_does_not_make_a_whole_pane_a_part_of_one() -> Non
     found = samples.of_span([Part(121, part.batches)], 5_000)
 
     assert len(keys(found)) == 120
+
+
+def test_many_panes_are_gathered_before_their_rows_are_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    panes, copied = [pane(400, seed) for seed in range(200)], []
+    every = samples.smallest([rows(400, seed) for seed in range(200)], 10**6)
+
+    def counting(batches: Sequence[pa.RecordBatch], k: int) -> pa.RecordBatch:
+        copied.append(sum(one.num_rows for one in batches))
+        return smallest(batches, k)
+
+    smallest = samples.smallest
+    monkeypatch.setattr(samples, "smallest", counting)
+    found = samples.of_span(panes, 5_000)
+
+    assert keys(found) == keys(every)[: len(keys(found))]
+    assert len(keys(found)) == 5_000
+    # All that was kept once, and what was chosen of it again a few times: not for each pane.
+    assert sum(copied) < 4 * KEPT * len(panes)
 
 
 def test_nothing_kept_is_no_sample() -> None:
