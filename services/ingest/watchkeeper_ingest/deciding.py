@@ -27,6 +27,12 @@ from watchkeeper_shared.events.codec import Decoded, decode_items
 from watchkeeper_shared.events.pooling import MAX_POOLED_BYTES, Pooled, pool
 from watchkeeper_shared.events.rejects import Reject
 from watchkeeper_shared.events.rows import Kind
+from watchkeeper_shared.events.shapes import MIXED
+
+_ANSWERS = ("prediction", "label")
+
+_EXACT_BELOW = 2.0**53
+"""Every whole number below has a float of its own."""
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +127,7 @@ class Decider:
         pooled = pool([(body.value, body.content_type) for body in bodies], kind)
         counts = np.bincount(pooled.owners, minlength=len(bodies))
         # Whether an id comes twice is asked within one request only.
-        if counts.max() > self._max_rows or _repeats(pooled.batch):
+        if counts.max() > self._max_rows or _repeats(pooled.batch) or _blurs(pooled.batch):
             return {}
         places = np.arange(pooled.batch.num_rows, dtype=np.int64)
         accepted = accept(Decoded(pooled.batch, places), kind, self._known(caller))
@@ -143,6 +149,26 @@ def _repeats(batch: pa.RecordBatch) -> bool:
     if "id" not in batch.schema.names:
         return True
     return bool(pc.count_distinct(batch.column("id"), mode="all").as_py() < batch.num_rows)
+
+
+def _blurs(batch: pa.RecordBatch) -> bool:
+    """Tell whether one body's values could read otherwise because of another's kind.
+
+    Texts make classes of the numbers beside them, and fractions make floats of the whole
+    numbers, of which the large ones are then no longer told apart.
+    """
+    return any(
+        (name in _ANSWERS and column.type == MIXED) or _is_inexact(column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    )
+
+
+def _is_inexact(column: pa.Array) -> bool:
+    numbers = column.field("number") if column.type == MIXED else column
+    if not pa.types.is_float64(numbers.type):
+        return False
+    values = numbers.to_numpy(zero_copy_only=False)
+    return bool((np.abs(values) >= _EXACT_BELOW).any())
 
 
 def _shares(accepted: Accepted, pooled: Pooled, count: int) -> list[Accepted]:

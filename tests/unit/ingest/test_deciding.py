@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +94,34 @@ def told(answer: Accepted | Exception) -> object:
 
 @given(st.lists(bodies, max_size=8))
 def test_each_body_is_told_what_it_would_be_told_alone(them: list[Body]) -> None:
+    together = DECIDER.decide_all(them)
+
+    assert [told(one) for one in together] == [told(alone(one)) for one in them]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Kind.LABELS, [a_label(1, label=1e308), a_label(2, label="no")]),
+        (Kind.LABELS, [a_label(1, label=2**53 + 1), a_label(2, label=0.5)]),
+        (Kind.PREDICTIONS, [a_prediction(1, prediction=1), a_prediction(2, prediction="no")]),
+        *(
+            (
+                Kind.PREDICTIONS,
+                [
+                    a_prediction(1, features={"RELP": 2**53 + 1}),
+                    a_prediction(2, features={"RELP": other}),
+                ],
+            )
+            for other in (0.5, "no")
+        ),
+    ],
+)
+def test_the_kind_of_one_bodys_values_is_nothing_to_another(
+    kind: Kind, said: list[dict[str, Any]]
+) -> None:
+    them = [Body(json.dumps(one).encode(), JSON, kind, ANN) for one in said]
+
     together = DECIDER.decide_all(them)
 
     assert [told(one) for one in together] == [told(alone(one)) for one in them]
