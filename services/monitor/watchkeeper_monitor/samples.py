@@ -45,7 +45,8 @@ class Part:
         How many rows it stands for.
     batches
         The rows that were kept, each batch in order of the key, each key once. The greatest of
-        them has as many as may be kept, if any row was left out.
+        them has as many as may be kept, if any row was left out. Not so in panes that were begun
+        before that number was raised: nothing says at which key their first rows end.
     """
 
     rows: int
