@@ -89,7 +89,7 @@ def rows(day: int) -> pa.RecordBatch:
     )
 
 
-def ask(world: Any, rules: list[dict[str, Any]], days: int = 30, **spec: Any) -> Report:
+def ask(world: Any, rules: list[dict[str, Any]], days: float = 30, **spec: Any) -> Report:
     window = {"size": "1d", "lateness": "1h"}
     whole = {"systems": ["loans"], "window": window, "rules": rules} | spec
     policy = Applied("loans", 0, "new", msgspec.convert(whole, OversightPolicy))
@@ -145,6 +145,15 @@ def test_only_windows_since_then_are_looked_at(stored: Any) -> None:
 
     assert told(report.breaches, "lost") == [("drift", "AGE", day) for day in (7, 11)]
     assert report.windows == 5
+
+
+def test_windows_that_are_judged_together_are_whole_though_they_began_before(stored: Any) -> None:
+    """Days 2 to 5 are judged together on day 5; the days that drifted lie before it."""
+    stored.policy([DRIFT | {"breach": 50}])  # so that nothing is in force that could be passed
+
+    found = told(ask(stored, [DRIFT], days=7.5).breaches, "gained")
+
+    assert ("drift", "AGE", 5) in found
 
 
 def test_windows_smaller_than_what_is_stored_are_named(stored: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from watchkeeper_monitor.backtesting.reporting import Line, Report, Skipped
 from watchkeeper_monitor.backtesting.schedule import Schedule, schedule
 from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.confirming import realised
+from watchkeeper_monitor.scales import POOLED
 from watchkeeper_monitor.segments import slices_of
 from watchkeeper_monitor.store import reading, windows
 from watchkeeper_shared.db.registry import Applied, Registry
@@ -142,16 +143,19 @@ class Backtest:
     def _past(self, c: sa.Connection, system: str, spec: AISystem, version: str) -> Past:
         rules = [rule for _, one in self._policies(system) for rule in one.rules]
         asked = self._question
+        sizes = (one.window.size_delta for _, one in self._policies(system))
+        # A block that ends in the time asked for may have begun long before it.
+        since = asked.since - POOLED[-1] * max(sizes, default=timedelta(0))
         return Past(
             system=system,
             version=version,
             spec=spec,
-            panes=tuple(_panes(c, system, version, asked)),
+            panes=tuple(_panes(c, system, version, since, asked.until)),
             current=self._baselines.current(system, spec, version),
             under=lambda key: self._baselines.under(key, system, spec, version),
             metrics=frozenset(_metrics(rules)),
             slices=slices_of(rules),
-            held=reading.resolution(c, system, version, asked.since, asked.until),
+            held=reading.resolution(c, system, version, since, asked.until),
         )
 
     def _policies(self, system: str) -> Iterator[tuple[str, OversightPolicy]]:
@@ -191,8 +195,10 @@ def _metrics(rules: Iterable[Rule]) -> Iterator[str]:
                 yield subject[0]
 
 
-def _panes(c: sa.Connection, system: str, version: str, question: Question) -> Iterator[Pane]:
-    """Yield the panes of a version that reach into the time asked for, in order."""
-    stored = reading.between(c, system, version, question.since, question.until)
+def _panes(
+    c: sa.Connection, system: str, version: str, since: datetime, until: datetime
+) -> Iterator[Pane]:
+    """Yield the panes of a version that reach into a stretch of time, in order."""
+    stored = reading.between(c, system, version, since, until)
     for span, mine in groupby(stored, key=lambda one: one[0]):
         yield Pane(span, tuple(profile for _, profile in mine))

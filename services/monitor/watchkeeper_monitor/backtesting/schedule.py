@@ -44,7 +44,7 @@ def schedule(
     Parameters
     ----------
     panes
-        In order of time.
+        In order of time; those before `since` matter to no window.
     until
         The present instant: a window that ends, with its lateness, after it is not settled.
     held
@@ -53,7 +53,7 @@ def schedule(
     settled = until - spec.lateness_delta
     found: set[Span] = set()
     gaps = set()
-    for pane in sorted({*panes, *held.gone}):
+    for pane in sorted(pane for pane in {*panes, *held.gone} if pane.end > since):
         over = windows_over(pane, spec)
         if not over:
             gaps.add(Gap(pane, f"a pane of {pane.end - pane.start} is in no window of {spec.size}"))
