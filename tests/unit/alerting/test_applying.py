@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import watchkeeper
 from watchkeeper_alerting.applying.agreement import World, disagreements
 from watchkeeper_alerting.applying.documents import Document, SourceFile, read
 from watchkeeper_shared.specs import AISystem, OversightPolicy
@@ -154,6 +157,72 @@ def test_a_limit_that_no_value_can_pass_is_refused() -> None:
     assert mistakes_of(text) == [
         "a.yaml:17: rule drift: missing_share lies between 0 and 1, got breach 5; 5 % is 0.05"
     ]
+
+
+RULE = 'metric: psi, columns: ["*"], warn: 0.1, breach: 0.25'
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("metric: psi, breach: 0", "every value of psi is past breach 0: it lies at 0 or above"),
+        ("metric: psi, breach: -1", "psi lies at 0 or above, got breach -1"),
+        ("metric: psi, warn: 0, breach: 0.2", "every value of psi is past warn 0"),
+        ("metric: accuracy, below: true, breach: 1.0", "every value of accuracy is past breach 1"),
+        ("metric: volume, below: true, breach: -3", "volume lies at 0 or above, got breach -3"),
+        ("metric: accuracy_difference, breach: 2", "accuracy_difference lies between 0 and 1, "),
+        ("metric: mcc, below: true, breach: 50", "mcc lies between -1 and 1, got breach 50"),
+        ("metric: r2, below: true, breach: 2", "r2 lies at 1 or below, got breach 2"),
+        ("metric: brier, breach: 2.5", "brier lies between 0 and 2, got breach 2.5"),
+        ("metric: js_distance, breach: 0.9", "js_distance lies between 0 and 0.833, got breach"),
+        ("metric: latency_p95, breach: -5", "latency_p95 lies at 0 or above, got breach -5"),
+        ("metric: psi, breach: 0.2, clear: {limit: 0}", "every value of psi is past clear 0"),
+        ("metric: psi, breach: 0.2, clear: {limit: 0.3}", "clear 0.3 must lie below breach 0.2"),
+        (
+            "metric: accuracy, below: true, breach: 0.8, clear: {limit: 0.7}",
+            "clear 0.7 must lie above breach 0.8, or a window past the breach would end it",
+        ),
+    ],
+)
+def test_a_limit_that_tells_no_values_apart_is_refused(rule: str, words: str) -> None:
+    (only,) = mistakes_of(GOOD.replace(RULE, rule))
+
+    assert only.startswith(f"a.yaml:17: rule drift: {words}")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "metric: brier, breach: 1.2",
+        "metric: volume, below: true, breach: 0",
+        "metric: mean_error, breach: -3",
+        "metric: accuracy_drop, breach: 0",
+        "metric: missing_share, breach: 1",
+        "metric: psi, breach: 0.2, clear: {limit: 0.2}",
+        "metric: accuracy, below: true, breach: 0.8, clear: {limit: 0.85}",
+    ],
+)
+def test_a_limit_that_some_values_pass_and_others_do_not_is_taken(rule: str) -> None:
+    assert mistakes_of(GOOD.replace(RULE, rule)) == []
+
+
+PACKAGE = Path(watchkeeper.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *([f"policies/{tier}.yaml"] for tier in ("low", "limited", "high")),
+        ["demo/system.yaml", "demo/policy.yaml"],
+    ],
+    ids="-".join,
+)
+def test_what_is_shipped_makes_sense(names: list[str]) -> None:
+    files = [SourceFile(name, (PACKAGE / name).read_text(encoding="utf-8")) for name in names]
+    documents, mistakes = read(files)
+
+    assert len(documents) >= len(names)
+    assert [str(one) for one in [*mistakes, *disagreements(documents, World())]] == []
 
 
 @pytest.mark.parametrize(

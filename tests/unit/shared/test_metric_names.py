@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE
-from watchkeeper_shared.metric_limits import Worse, worse
+from watchkeeper_shared.metric_limits import Worse, range_of, worse
 from watchkeeper_shared.metric_names import METRIC_NAMES, family_of
 
 
@@ -22,3 +22,17 @@ def test_shares_of_right_answers_are_bad_when_low_and_what_compares_is_bad_when_
         elif name.endswith(right) and not name.startswith("estimation_error"):
             assert worse(name) is Worse.LOWER, name
     assert {name for name in METRIC_NAMES if worse(name) is Worse.EITHER} >= {"volume"}
+
+
+def test_every_metric_has_a_range_and_shares_lie_within_one() -> None:
+    for name in METRIC_NAMES:
+        low, high = range_of(name)
+        assert low < high, name
+        if name.endswith("_share"):
+            assert (low, high) == (0, 1), name
+        elif name.endswith(("_drop", "_rise")):
+            assert low == -1, name
+
+
+def test_brier_of_many_classes_may_be_two() -> None:
+    assert range_of("brier") == (0, 2)

@@ -6,12 +6,13 @@ whatever a later release refuses. Pure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import timedelta
 
 from watchkeeper_alerting.applying.documents import Document
 from watchkeeper_alerting.applying.located import Mistake
-from watchkeeper_shared.metric_limits import Worse, is_within_one, worse
+from watchkeeper_shared.metric_limits import Worse, range_of, worse
 from watchkeeper_shared.metric_names import family_of
 from watchkeeper_shared.specs import OversightPolicy, Rule
 
@@ -36,21 +37,51 @@ def nonsense(document: Document, policy: OversightPolicy) -> Iterator[Mistake]:
     for index, rule in enumerate(policy.rules):
         at = ("spec", "rules", index)
         yield from _limits(document, rule, at)
+        yield from _clear(document, rule, at)
         yield from _side(document, rule, at)
 
 
 def _limits(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
     """Find limits that no value could pass, or every value would: 5 where 0.05 was meant."""
-    limits = {"warn": rule.warn, "breach": rule.breach}
     if rule.warn is None and rule.breach is None:
         detail = f"rule {rule.id} could never fire: give it a warn limit, a breach limit or both"
         yield document.mistake(detail, *at)
-    if rule.clear is not None:
-        limits["clear"] = rule.clear.limit
-    for name, limit in limits.items():
-        if limit is not None and is_within_one(rule.metric) and not 0 <= limit <= 1:
-            detail = f"rule {rule.id}: {rule.metric} lies between 0 and 1, got {name} {limit:g}"
-            yield document.mistake(f"{detail}; 5 % is 0.05", *at, name)
+    if family_of(rule.metric) is None:
+        return
+    clear = None if rule.clear is None else rule.clear.limit
+    for name, limit in {"warn": rule.warn, "breach": rule.breach, "clear": clear}.items():
+        wrong = "" if limit is None else _out_of_range(rule, name, limit)
+        if wrong:
+            yield document.mistake(f"rule {rule.id}: {wrong}", *at, name)
+
+
+def _out_of_range(rule: Rule, name: str, limit: float) -> str:
+    """Return what is wrong with a limit beside the range of the metric, or nothing."""
+    low, high = range_of(rule.metric)
+    if not low <= limit <= high:
+        hint = "; 5 % is 0.05" if (low, high) == (0, 1) else ""
+        return f"{rule.metric} lies {_span(low, high)}, got {name} {limit:g}{hint}"
+    if limit == (high if rule.below else low):
+        return f"every value of {rule.metric} is past {name} {limit:g}: it lies {_span(low, high)}"
+    return ""
+
+
+def _span(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"at {low:g} or above"
+    return f"at {high:g} or below" if math.isinf(low) else f"between {low:g} and {high:.3g}"
+
+
+def _clear(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
+    """Find a clear limit past the breach: a breach would end while it lasts."""
+    if rule.clear is None or rule.breach is None or rule.clear.limit == rule.breach:
+        return
+    if (rule.clear.limit < rule.breach) == rule.below:
+        side = "above" if rule.below else "below"
+        detail = f"rule {rule.id}: clear {rule.clear.limit:g} must lie {side} breach"
+        yield document.mistake(
+            f"{detail} {rule.breach:g}, or a window past the breach would end it", *at, "clear"
+        )
 
 
 def _side(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
