@@ -22,8 +22,13 @@ Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
 
 
 @lru_cache(maxsize=1024)
-def parse_duration(text: str) -> timedelta:
+def parse_duration(text: str, *, or_none: bool = False) -> timedelta:
     """Read `90s`, `15m`, `1h` or `7d`.
+
+    Parameters
+    ----------
+    or_none
+        Whether `0s` is a duration too.
 
     Raises
     ------
@@ -32,12 +37,13 @@ def parse_duration(text: str) -> timedelta:
 
     Examples
     --------
-    >>> parse_duration("1h")
-    datetime.timedelta(seconds=3600)
+    >>> parse_duration("1h"), parse_duration("0s", or_none=True)
+    (datetime.timedelta(seconds=3600), datetime.timedelta(0))
     """
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if match is None or int(match[1]) == 0:
-        msg = f"a duration is a whole number above 0 and s, m, h or d, such as 1h; got {text!r}"
+    if match is None or (int(match[1]) == 0 and not or_none):
+        least = "from 0 on" if or_none else "above 0"
+        msg = f"a duration is a whole number {least} and s, m, h or d, such as 1h; got {text!r}"
         raise ValueError(msg)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
@@ -153,11 +159,16 @@ class WindowSpec(_Spec, frozen=True):
     lateness: str = "1h"
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are no whole number of steps."""
+        """Refuse what is no duration, by its field, and sizes that are no whole number of steps."""
+        for name in ("size", "step", "lateness"):
+            try:
+                getattr(self, f"{name}_delta")
+            except ValueError as error:
+                msg = f"window {name}: {error}"
+                raise ValueError(msg) from None
         if self.size_delta % self.step_delta:
             msg = f"window size {self.size} must be a whole multiple of step {self.step}"
             raise ValueError(msg)
-        parse_duration(self.lateness)
 
     @property
     def size_delta(self) -> timedelta:
@@ -172,7 +183,7 @@ class WindowSpec(_Spec, frozen=True):
     @property
     def lateness_delta(self) -> timedelta:
         """How long a window waits for late predictions before it is final."""
-        return parse_duration(self.lateness)
+        return parse_duration(self.lateness, or_none=True)
 
 
 class Clear(_Spec, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -271,6 +272,29 @@ def test_a_lateness_under_which_nothing_could_ever_breach_is_refused() -> None:
 
     assert only.startswith("a.yaml:16: lateness 365d: no window could breach before")
     assert "at most 30d" in only
+
+
+def test_a_window_may_wait_for_nothing() -> None:
+    window = "systems: [employment-ma]\n  window: {size: 1d, lateness: 0s}"
+    policy = the("OversightPolicy", GOOD.replace("systems: [employment-ma]", window)).spec
+
+    assert isinstance(policy, OversightPolicy)
+    assert policy.window.lateness_delta == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "least"),
+    [("size", "0s", "above 0"), ("step", "1w", "above 0"), ("lateness", "soon", "from 0 on")],
+)
+def test_a_wrong_duration_is_refused_with_the_name_of_its_field(
+    field: str, text: str, least: str
+) -> None:
+    window = f"systems: [employment-ma]\n  window: {{{field}: {text}}}"
+
+    (only,) = mistakes_of(GOOD.replace("systems: [employment-ma]", window))
+
+    assert f"window {field}: a duration is a whole number {least} " in only
+    assert f"got '{text}'" in only
 
 
 @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
