@@ -102,6 +102,32 @@ def test_a_key_that_was_seen_works_through_an_outage_and_a_new_one_waits(
         keys.authenticate(seen)
 
 
+def test_what_is_remembered_is_known_without_the_database_and_nothing_else_is(
+    database: Database, clock: ManualClock, keys: Keys, take_away: Callable[[], None]
+) -> None:
+    token = give(database, clock, expires_at=clock.now() + timedelta(seconds=4))
+    before = keys.remembered(token)
+    caller = keys.authenticate(token)
+    take_away()
+
+    assert before is None
+    assert keys.remembered(token) == caller is not None
+    assert keys.remembered(token[:-1] + ("1" if token[-1] == "0" else "0")) is None
+    clock.advance(timedelta(seconds=4))
+    assert keys.remembered(token) is None
+
+
+def test_a_key_that_grew_old_is_not_remembered(
+    database: Database, clock: ManualClock, keys: Keys
+) -> None:
+    token = give(database, clock)
+    keys.authenticate(token)
+
+    clock.advance(timedelta(seconds=6))
+
+    assert keys.remembered(token) is None
+
+
 def test_the_secret_itself_is_stored_nowhere(database: Database, clock: ManualClock) -> None:
     secret = give(database, clock).rpartition("_")[2]
 

@@ -75,6 +75,13 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def _parts(token: str) -> tuple[str, str]:
+    """Return the id and the secret of a token; no secret where the text is no token."""
+    prefix, _, rest = token.partition("_")
+    key_id, _, secret = rest.partition("_")
+    return (key_id, secret) if prefix == _PREFIX and key_id and token.isascii() else ("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     caller: Caller
@@ -119,21 +126,21 @@ class Keys:
         StoreUnavailable
             The database is away and the key was not seen lately.
         """
-        prefix, _, rest = token.partition("_")
-        key_id, _, secret = rest.partition("_")
-        if prefix != _PREFIX or not key_id or not secret or not token.isascii():
+        key_id, secret = _parts(token)
+        return self._checked(self._find(key_id), secret) if secret else None
+
+    def remembered(self, token: str) -> Caller | None:
+        """Return who the token belongs to if that is known without asking the database."""
+        key_id, secret = _parts(token)
+        seen = self._known.get(key_id)
+        if seen is None or self._age(seen) > self._max_age:
             return None
-        known = self._find(key_id)
+        return self._checked(seen, secret)
+
+    def _checked(self, known: _Known | None, secret: str) -> Caller | None:
         stored = _NO_HASH if known is None else known.secret_hash
         matches = hmac.compare_digest(stored, hash_of(secret))
-        if known is None or not matches or not self._is_good(known):
-            return None
-        return known.caller
-
-    def remembers(self, token: str) -> bool:
-        """Whether `authenticate` answers at once, without asking the database."""
-        seen = self._known.get(token.removeprefix(f"{_PREFIX}_").partition("_")[0])
-        return seen is not None and self._age(seen) <= self._max_age
+        return known.caller if known is not None and matches and self._is_good(known) else None
 
     def _age(self, known: _Known) -> float:
         return self._clock.monotonic() - known.read_at
