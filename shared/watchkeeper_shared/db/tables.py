@@ -256,7 +256,7 @@ panes = _table(
     # pane: as it was counted; rolled: the sum of panes; gone: dropped, and nothing is known.
     sa.Column("held", sa.String(8), nullable=False, server_default="pane"),
     # Whoever reads a window asks what of it is gone, and mostly nothing ever is.
-    sa.Index(None, "system", "version", "held", "pane_start"),
+    sa.Index(None, "system", "version", "held", "pane_start", "pane_end"),
 )
 
 # The next block of a system takes its number here, and holds the row until it commits: so blocks

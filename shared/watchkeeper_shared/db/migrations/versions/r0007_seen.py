@@ -15,14 +15,14 @@ def upgrade() -> None:
     """Add it; a window without is judged once more when a pane of it changes."""
     op.add_column("windows", sa.Column("seen", sa.BigInteger(), nullable=True))
     op.create_index(
-        op.f("ix_panes_system_version_held_pane_start"),
+        op.f("ix_panes_system_version_held_pane_start_pane_end"),
         "panes",
-        ["system", "version", "held", "pane_start"],
+        ["system", "version", "held", "pane_start", "pane_end"],
         unique=False,
     )
 
 
 def downgrade() -> None:
     """Take it away again: an older release finds out by judging."""
-    op.drop_index(op.f("ix_panes_system_version_held_pane_start"), "panes")
+    op.drop_index(op.f("ix_panes_system_version_held_pane_start_pane_end"), "panes")
     op.drop_column("windows", "seen")
