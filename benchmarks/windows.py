@@ -17,6 +17,7 @@ from watchkeeper_monitor.settings import Pace
 FOLDED = Pace().flush_rows
 """The monitor puts what it polled together, and folds so many rows at once."""
 REFERENCE_ROWS = 10_000
+RUNS = 9
 SIZES = {"1k": (1_000, 5), "10k": (10_000, 5), "100k": (100_000, 3)}
 
 
@@ -42,7 +43,7 @@ def figures() -> Iterator[Figure]:
         window = batch(rows, 2, labels=True)
         ours, theirs = answer(reference, window), report(base, window)
         ours(), theirs()
-        mine, other = alternate(ours, theirs, rounds=rounds)
+        mine, other = alternate(ours, theirs, rounds=rounds, runs=RUNS)
         yield Figure(
             f"window_vs_evidently_{name}",
             other / mine,
