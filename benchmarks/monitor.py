@@ -70,41 +70,32 @@ def _measured(name: str, one: House, messages: list[Message], rows: int) -> Iter
     yield Figure(f"monitor_vs_decode_cpu_{name}", share, "x", "the same, by processor time")
 
 
-def _arrow() -> list[Message]:
-    return [arrow(batch(BATCH_ROWS, seed), f"a{seed}") for seed in range(BATCHES)]
-
-
-def _all_on(kafka: str | None, log: str) -> Iterator[Figure]:
-    feeds: dict[str, tuple[Callable[[], list[Message]], int]] = {
-        "arrow": (
-            _arrow,
-            BATCH_ROWS * BATCHES,
-        ),
-        "json": (lambda: singles(batch(SINGLES, 7), "s"), SINGLES),
-    }
-    for encoding, (make, rows) in feeds.items():
-        with house(kafka) as one:
-            yield from _measured(f"{log}_{encoding}", one, make(), rows)
+def _feed(encoding: str) -> tuple[list[Message], int]:
+    """Return the records of one encoding, and how many rows they hold."""
+    if encoding == "json":
+        return singles(batch(SINGLES, 7), "s"), SINGLES
+    found = [arrow(batch(BATCH_ROWS, seed), f"a{seed}") for seed in range(BATCHES)]
+    return found, BATCH_ROWS * BATCHES
 
 
 def figures() -> Iterator[Figure]:
-    """Yield the figures of the embedded log, of PostgreSQL, and of a real Kafka of our own."""
-    yield from _all_on(None, "embedded")
+    """Yield the figures of the embedded log, of PostgreSQL, and of a real Kafka of our own.
+
+    The names without a log are Kafka's.
+    """
+    for encoding in ("arrow", "json"):
+        with house(None) as one:
+            yield from _measured(f"embedded_{encoding}", one, *_feed(encoding))
     with (
         postgres_server(os.environ) as server,  # noqa: TID251 - the edge of a command
         fresh_database(server) as url,
         house(None, url) as one,
     ):
-        yield from _measured("postgres_arrow", one, _arrow(), BATCH_ROWS * BATCHES)
+        yield from _measured("postgres_arrow", one, *_feed("arrow"))
     for encoding in ("arrow", "json"):
-        with kafka_server(os.environ) as bootstrap:  # noqa: TID251 - the edge of a command
-            yield from _one_on_kafka(bootstrap, encoding)
-
-
-def _one_on_kafka(bootstrap: str, encoding: str) -> Iterator[Figure]:
-    """Measure one encoding on a broker that holds nothing else."""
-    with house(bootstrap) as one:
-        if encoding == "arrow":
-            yield from _measured("kafka_arrow", one, _arrow(), BATCH_ROWS * BATCHES)
-        else:
-            yield from _measured("kafka_json", one, singles(batch(SINGLES, 7), "s"), SINGLES)
+        # A broker that holds nothing else.
+        with (
+            kafka_server(os.environ) as bootstrap,  # noqa: TID251 - the edge of a command
+            house(bootstrap) as one,
+        ):
+            yield from _measured(encoding, one, *_feed(encoding))
