@@ -213,7 +213,8 @@ class Judge:
         for scope, first in since.items():
             if first.policy is None:
                 continue
-            teller = Teller(scope, first.policy, spec, self._baselines, now)
+            rows = self._pace.sample_rows
+            teller = Teller(scope, first.policy, spec, self._baselines, now, rows)
             for kind, count in teller.tell(c, first.window.start).items():
                 self._meters.breach_events.labels(kind).inc(count)
         panes.judged(c, system, agenda.covered, now)

@@ -1,7 +1,8 @@
 """The rows that stand for a pane when somebody must look: the k smallest by id hash.
 
 The choice depends on the ids alone, so a replay, another split into batches and another
-order give the same rows, and the sample of two panes is the k smallest of both.
+order give the same rows, and the sample of two panes is the k smallest of both. It is so only
+up to the key at which either ends, so a sample says where that is, however its size was set.
 """
 
 from __future__ import annotations
@@ -11,91 +12,91 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from watchkeeper_shared.events.batches import concatenate
 
 KEY = "__key"
 """The column that holds the id hash a row was chosen by."""
-_WHOLE = 0.99
-"""From this share on a sample counts as all rows: some come twice and are kept once."""
+EVERYTHING = int(np.iinfo(np.int64).max)
+"""The bound of a sample that nothing was left out of."""
 _AT_ONCE = 32
-"""So many parts are gathered before the smallest of them are chosen: each choice copies rows."""
-
-
-def keyed(batch: pa.RecordBatch, keys: np.ndarray) -> pa.RecordBatch:
-    """Return the batch with its id hashes as a column."""
-    return batch.append_column(KEY, pa.array(keys, pa.int64()))
-
-
-def smallest(batches: Sequence[pa.RecordBatch], k: int) -> pa.RecordBatch:
-    """Return the k rows with the smallest keys, in order of the key, each key once."""
-    whole = concatenate(batches)
-    keys = whole.column(KEY).to_numpy()
-    _, first = np.unique(keys, return_index=True)
-    return whole.take(pa.array(first[:k]))
+"""So many samples are gathered before the smallest of them are chosen: each choice copies rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What one writer kept of one pane: every row, or as many of the smallest as it may keep.
+class Sample:
+    """The rows of least key among many, every one of them up to a bound.
 
     Parameters
     ----------
     rows
-        How many rows it stands for.
-    batches
-        The rows that were kept, each batch in order of the key, each key once. The greatest of
-        them has as many as may be kept, if any row was left out. Not so in panes that were begun
-        before that number was raised: nothing says at which key their first rows end.
+        In order of the key, each key once.
+    bound
+        Every row with a key up to here is in it; of those beyond it nothing is known.
     """
 
-    rows: int
-    batches: Sequence[pa.RecordBatch]
+    rows: pa.RecordBatch
+    bound: int
+
+    def up_to(self, bound: int) -> Sample:
+        """Return the sample up to a lower bound; itself where that is no lower."""
+        if bound >= self.bound:
+            return self
+        keys = self.rows.column(KEY).to_numpy()
+        return Sample(self.rows.slice(0, int(np.searchsorted(keys, bound, side="right"))), bound)
 
 
-def of_span(parts: Iterable[Part], k: int) -> pa.RecordBatch | None:
-    """Return the k rows of a span with the smallest keys; None where nothing was kept.
+def of_rows(
+    batch: pa.RecordBatch, hashes: NDArray[np.int64], k: int, bound: int = EVERYTHING
+) -> Sample:
+    """Return the k rows of a batch with the smallest id hashes.
 
-    A busy pane kept a smaller share of its rows than a quiet one. Beyond the last key that it
-    kept nothing is known of it, so beyond the least of these keys no row of any pane counts:
-    every row of the span had the same chance.
+    Parameters
+    ----------
+    bound
+        Only rows up to it count: those beyond are in no sample that this one is merged with.
     """
-    waiting: list[pa.RecordBatch] = []
-    last: int | None = None
-    for part in parts:
-        whole = _together(part.batches)
-        if whole.num_rows < _WHOLE * part.rows:
-            whole = whole.slice(0, max(one.num_rows for one in part.batches))
-            last = _least(last, _last_key(whole))
-        waiting.append(whole if last is None else _up_to(whole, last))
+    places = np.flatnonzero(hashes <= bound)
+    if len(places) > k:
+        places = places[np.argpartition(hashes[places], k - 1)[:k]]
+        bound = int(hashes[places].max())
+    keys, first = np.unique(hashes[places], return_index=True)
+    rows = batch.take(pa.array(places[first]))
+    return Sample(rows.append_column(KEY, pa.array(keys, pa.int64())), bound)
+
+
+def merged(samples: Sequence[Sample], k: int) -> Sample:
+    """Return the k rows of least key of what several samples stand for.
+
+    Beyond the least of their bounds no row counts: of at least one of them nothing is known
+    there, and a row of the others would have had a better chance than one of its.
+    """
+    if len(samples) == 1 and samples[0].rows.num_rows <= k:
+        return samples[0]
+    bound = min(one.bound for one in samples)
+    whole = concatenate([one.up_to(bound).rows for one in samples])
+    keys, first = np.unique(whole.column(KEY).to_numpy(), return_index=True)
+    if len(first) > k:
+        first, bound = first[:k], int(keys[k - 1])
+    return Sample(whole.take(pa.array(first)), bound)
+
+
+def of_span(panes: Iterable[Sample], k: int) -> Sample | None:
+    """Return the k rows of least key of a span; None where nothing was kept.
+
+    A busy pane kept a smaller share of its rows than a quiet one; up to the bound of all of
+    them every row of the span had the same chance.
+    """
+    waiting: list[Sample] = []
+    bound = EVERYTHING
+    for pane in panes:
+        waiting.append(pane.up_to(bound))
+        bound = waiting[-1].bound
         if len(waiting) >= _AT_ONCE:
-            waiting = [smallest(waiting, k)]
-            if waiting[0].num_rows >= k:
-                last = _least(last, _last_key(waiting[0]))
-    if not waiting:
-        return None
-    found = smallest(waiting, k)
-    return found if last is None else _up_to(found, last)
-
-
-def _together(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Return all rows, in order of the key; what is kept in one piece is that already."""
-    if len(batches) == 1:
-        return batches[0]
-    return smallest(batches, sum(one.num_rows for one in batches))
-
-
-def _last_key(sample: pa.RecordBatch) -> int:
-    return int(sample.column(KEY)[-1].as_py())
-
-
-def _least(one: int | None, other: int) -> int:
-    return other if one is None else min(one, other)
-
-
-def _up_to(sample: pa.RecordBatch, last: int) -> pa.RecordBatch:
-    keys = sample.column(KEY).to_numpy()
-    return sample.slice(0, int(np.searchsorted(keys, last, side="right")))
+            waiting = [merged(waiting, k)]
+            bound = waiting[0].bound
+    return merged(waiting, k) if waiting else None
 
 
 def to_bytes(sample: pa.RecordBatch) -> bytes:

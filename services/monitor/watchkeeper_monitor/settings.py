@@ -18,8 +18,8 @@ class Pace:
     flush_rows, flush_bytes, flush_interval
         A flush is due at so many rows, so many bytes of records, or after this time.
     sample_rows
-        So many rows stand for a pane when a report is made of it. Where it was raised,
-        panes already begun keep more than their share of the rows that came since.
+        So many rows stand for a pane when a report is made of it. Where it is raised, a pane
+        that rows were left out of fills up with those that have as small an id hash.
     judge_interval
         How often changed windows are looked for.
     rejudge_interval

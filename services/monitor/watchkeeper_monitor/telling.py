@@ -63,6 +63,8 @@ class Teller:
         For the evidence: which sample belongs to the window.
     now
         The present instant.
+    pane_rows
+        For the evidence: how many rows stand for a pane at most.
     """
 
     scope: Scope
@@ -70,6 +72,7 @@ class Teller:
     spec: AISystem
     baselines: Baselines
     now: datetime
+    pane_rows: int = freezing.MOST_ROWS
 
     def tell(self, c: sa.Connection, since: datetime) -> Counter[str]:
         """Fold every series from window `since` on; return how many turns of each kind."""
@@ -154,7 +157,9 @@ class Teller:
     def _evidence(self, c: sa.Connection, row: Settled, turn: Turn) -> str | None:
         if turn.kind is TurnKind.OPENED:
             baseline = self.baselines.current(self.scope.system, self.spec, self.scope.version)
-            return freezing.freeze(c, self.scope, row.span, row.revision, baseline.key, self.now)
+            return freezing.freeze(
+                c, self.scope, row.span, row.revision, baseline.key, self.pane_rows, self.now
+            )
         if turn.episode is not None:
             return episodes.evidence_of(c, turn.episode.id)
         return episodes.evidence_of(

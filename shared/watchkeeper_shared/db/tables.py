@@ -236,7 +236,8 @@ samples = _table(
     # A few new rows are a part of their own, until all parts are made one.
     sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("largest", sa.BigInteger, nullable=False),  # the largest id hash among the rows
+    # Up to this id hash no row was left out; the greatest integer where none was at all.
+    sa.Column("largest", sa.BigInteger, nullable=False),
     sa.Column("sample", sa.LargeBinary, nullable=False),  # Arrow IPC
 )
 

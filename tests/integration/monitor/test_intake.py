@@ -9,12 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from watchkeeper_monitor import samples
 from watchkeeper_monitor.partitions import CONSUMER
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_shared.clock import SystemClock
@@ -261,18 +258,6 @@ def _spec() -> dict[str, Any]:
         "features": {"AGE": "numeric", "JOB": "categorical"},
         "groups": {"SEX": {"reference": "1"}},
     }
-
-
-def test_the_sample_of_a_pane_does_not_depend_on_order_or_split(referenced: Any) -> None:
-    rng = np.random.default_rng(1)
-    batch = pa.RecordBatch.from_pydict({"id": [str(n) for n in range(500)]})
-    whole = samples.keyed(batch, rng.permutation(500).astype(np.int64))
-
-    at_once = samples.smallest([whole], 50)
-    parts = [samples.smallest([whole.slice(start, 100)], 50) for start in (300, 100, 0, 400, 200)]
-
-    assert samples.smallest(parts, 50).equals(at_once)
-    assert samples.from_bytes(samples.to_bytes(at_once)).equals(at_once)
 
 
 def test_while_the_database_is_away_nothing_is_lost(referenced: Any) -> None:

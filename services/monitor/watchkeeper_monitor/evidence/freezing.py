@@ -19,8 +19,14 @@ MOST_ROWS = 5_000
 """How many rows a report is made of at most."""
 
 
-def freeze(
-    c: sa.Connection, scope: Scope, span: Span, revision: int, current: str, now: datetime
+def freeze(  # noqa: PLR0913, PLR0917 - each says what is frozen, or how much of it
+    c: sa.Connection,
+    scope: Scope,
+    span: Span,
+    revision: int,
+    current: str,
+    pane_rows: int,
+    now: datetime,
 ) -> str | None:
     """Keep the sample of what was judged, as it is now; return the id of the evidence.
 
@@ -36,6 +42,8 @@ def freeze(
         Of the last window.
     current
         The key of the grid that predictions are counted on now.
+    pane_rows
+        How many rows stand for a pane at most.
     """
     held = reading.resolution(c, scope.system, scope.version, span.start, span.end)
     if not held.holds(span):
@@ -45,10 +53,11 @@ def freeze(
     the_id = evidence_id(scope, span, revision, reference)
     if evidence.exists(c, the_id):
         return the_id
-    sample = _sample(c, scope, reference, span)
+    panes = reading.samples_in_window(c, scope.system, scope.version, reference, span, pane_rows)
+    sample = samples.of_span(panes, MOST_ROWS)
     if sample is None:
         return None
-    data = samples.to_bytes(_labelled(c, scope.system, sample))
+    data = samples.to_bytes(_labelled(c, scope.system, sample.rows))
     frozen = Frozen(
         id=the_id,
         system=scope.system,
@@ -58,19 +67,11 @@ def freeze(
         reference=reference,
         sample=data,
         sample_hash=hashlib.sha256(data).hexdigest(),
-        sample_rows=sample.num_rows,
+        sample_rows=sample.rows.num_rows,
         window_rows=sum(one.rows for one in profiles if one.reference == reference),
     )
     evidence.put(c, frozen, EvidenceState.PENDING, "the report is being made", now)
     return the_id
-
-
-def _sample(c: sa.Connection, scope: Scope, reference: str, span: Span) -> pa.RecordBatch | None:
-    stored = reading.samples_in_window(c, scope.system, scope.version, reference, span)
-    parts = (
-        samples.Part(one.rows, [samples.from_bytes(data) for data in one.samples]) for one in stored
-    )
-    return samples.of_span(parts, MOST_ROWS)
 
 
 def _labelled(c: sa.Connection, system: str, sample: pa.RecordBatch) -> pa.RecordBatch:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from watchkeeper_monitor import samples as sampling
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.samples import Sample
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.db.upsert import insert
@@ -106,7 +106,8 @@ def merge_sample(
     """Keep the k rows with the smallest hashes of what is stored and of `rows`.
 
     Rows that belong to the sample come ever more seldom. They are put beside it as a part of
-    their own, and the parts are made one when they are many.
+    their own, and the parts are made one when they are many. What once was left out does not
+    come back when `k` is raised, so no row beyond it is taken from then on.
     """
     where = _row(samples, key, source)
     stored = c.execute(
@@ -114,32 +115,25 @@ def merge_sample(
         .where(*where)
         .order_by(samples.c.part)
     ).all()
-    places = np.flatnonzero(hashes < stored[0].largest) if _is_full(stored, k) else None
-    if places is None:
-        places = np.argsort(hashes)[:k]
-    if not places.size:
+    bound = min((part.largest for part in stored), default=sampling.EVERYTHING)
+    fresh = sampling.of_rows(rows, hashes, k, bound)
+    if not fresh.rows.num_rows:
         return
-    fresh = sampling.keyed(rows.take(pa.array(places)), hashes[places])
-    held = sum(part.rows for part in stored) + fresh.num_rows
+    held = sum(part.rows for part in stored) + fresh.rows.num_rows
     if stored and (held > 2 * k or len(stored) >= _PARTS):
-        found = c.execute(sa.select(samples.c.sample).where(*where)).scalars()
-        fresh = sampling.smallest([fresh, *map(sampling.from_bytes, found)], k)
+        kept = c.execute(sa.select(samples.c.sample, samples.c.largest).where(*where))
+        parts = [Sample(sampling.from_bytes(part.sample), part.largest) for part in kept]
+        fresh = sampling.merged([fresh, *parts], k)
         c.execute(sa.delete(samples).where(*where))
         stored = []
-    fresh = sampling.smallest([fresh], k)
     values = {
         # Not their number: the first parts may have been dropped.
         "part": stored[-1].part + 1 if stored else 0,
-        "rows": fresh.num_rows,
-        "largest": fresh.column(sampling.KEY)[-1].as_py(),
-        "sample": sampling.to_bytes(fresh),
+        "rows": fresh.rows.num_rows,
+        "largest": fresh.bound,
+        "sample": sampling.to_bytes(fresh.rows),
     }
     c.execute(sa.insert(samples).values(_values(key, source) | values))
-
-
-def _is_full(stored: Sequence[Any], k: int) -> bool:
-    """Return whether the first part alone is a whole sample, so that only smaller rows count."""
-    return bool(stored) and stored[0].rows >= k
 
 
 def touch(c: sa.Connection, keys: Iterable[PaneKey]) -> None:

@@ -16,7 +16,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from watchkeeper_monitor import samples as sampling
 from watchkeeper_monitor.resolution import DAY, Held, Resolution, Resting
+from watchkeeper_monitor.samples import Sample
 from watchkeeper_monitor.windows import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.db.types import to_micros
@@ -32,14 +34,6 @@ class StoredProfile:
     reference: str
     rows: int
     profile: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSample:
-    """The rows that one writer kept of a pane, as bytes, and how many it counted there."""
-
-    rows: int
-    samples: list[bytes]
 
 
 def in_window(c: sa.Connection, system: str, version: str, window: Span) -> list[StoredProfile]:
@@ -156,25 +150,19 @@ def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
 
 
 def samples_in_window(
-    c: sa.Connection, system: str, version: str, reference: str, window: Span
-) -> Iterator[StoredSample]:
-    """Yield what was kept of each pane inside a window on one grid, in order."""
-    key = ("pane_start", "pane_end", "source")
-    counted = c.execute(
-        sa.select(*(profiles.c[name] for name in key), profiles.c.rows).where(
-            *inside(profiles, system, version, window), profiles.c.reference == reference
-        )
-    )
-    rows = {tuple(row[:3]): row.rows for row in counted}
-    spots = [samples.c[name] for name in key]
+    c: sa.Connection, system: str, version: str, reference: str, window: Span, k: int
+) -> Iterator[Sample]:
+    """Yield the at most k rows that each writer kept of each pane of a window, in order."""
+    spots = [samples.c[name] for name in ("pane_start", "pane_end", "source")]
     kept = c.execute(
-        sa.select(*spots, samples.c.sample)
+        sa.select(*spots, samples.c.largest, samples.c.sample)
         .where(*inside(samples, system, version, window), samples.c.reference == reference)
         .order_by(*spots, samples.c.part)
         .execution_options(yield_per=_SAMPLES_AT_ONCE)
     )
-    for spot, parts in groupby(kept, key=lambda row: tuple(row[:3])):
-        yield StoredSample(rows.get(spot, 0), [part.sample for part in parts])
+    for _, parts in groupby(kept, key=lambda row: tuple(row[:3])):
+        found = [Sample(sampling.from_bytes(part.sample), part.largest) for part in parts]
+        yield sampling.merged(found, k)
 
 
 def inside(

@@ -20,11 +20,16 @@ from watchkeeper_shared.errors import ConfigError, StoreUnavailable
 _UPGRADE_LOCK = 0x57_4B_55_50
 
 
-def upgrade(engine: sa.Engine) -> None:
+def upgrade(engine: sa.Engine, to: str = "head") -> None:
     """Apply every revision that is missing, in one transaction. Idempotent.
 
     Two upgrades at the same time do not race: SQLite's write lock or an advisory lock of
     PostgreSQL makes the second wait, and then it finds nothing to do.
+
+    Parameters
+    ----------
+    to
+        The last revision to apply; all of them if none is named.
 
     Raises
     ------
@@ -41,7 +46,7 @@ def upgrade(engine: sa.Engine) -> None:
         config = _config()
         _refuse_newer(connection, ScriptDirectory.from_config(config))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def check(engine: sa.Engine) -> None:
