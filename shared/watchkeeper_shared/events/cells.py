@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,6 +59,7 @@ def fit_cells(name: str, column: pa.Array, cells: Cells, refuse: Refuse) -> pa.A
         column = as_classes(column)
     if cells.longest and pa.types.is_string(column.type):
         _refuse_long(name, column, cells.longest, refuse)
+        _refuse_nul(name, column, refuse)
     return column
 
 
@@ -102,9 +104,12 @@ def _refuse_no_share(name: str, column: pa.Array, refuse: Refuse) -> None:
     )
 
 
+def _ends(column: pa.Array) -> npt.NDArray[np.int32]:
+    return np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
+
+
 def _longest_in_bytes(column: pa.Array) -> int:
-    ends = np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
-    return int(np.diff(ends).max(initial=0))
+    return int(np.diff(_ends(column)).max(initial=0))
 
 
 def _refuse_long(name: str, column: pa.Array, longest: int, refuse: Refuse) -> None:
@@ -115,4 +120,19 @@ def _refuse_long(name: str, column: pa.Array, longest: int, refuse: Refuse) -> N
         pc.greater(lengths, longest),
         RejectCode.TOO_LONG,
         lambda row: f"{name} has {lengths[row]} characters; at most {longest} are kept",
+    )
+
+
+def _refuse_nul(name: str, column: pa.Array, refuse: Refuse) -> None:
+    """Refuse what PostgreSQL cannot hold: stored later, it would stop whoever stores it."""
+    letters = column.buffers()[2]
+    if not len(column) or letters is None:
+        return
+    ends = _ends(column)
+    if np.frombuffer(letters, np.uint8)[ends[0] : ends[-1]].min(initial=1):
+        return
+    refuse(
+        pc.match_substring(column, "\0"),
+        RejectCode.MALFORMED,
+        lambda _: f"{name} holds the character NUL; send text without it",
     )

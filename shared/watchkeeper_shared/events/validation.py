@@ -259,7 +259,7 @@ class _Check:
             return rest in self._spec.attributes
         if prefix == "explanation":
             return rest in self._explained
-        return prefix != "features" and (not dot or len(rest) <= MAX_NAME)
+        return prefix != "features" and (not dot or (len(rest) <= MAX_NAME and "\0" not in rest))
 
     def _answer(self) -> Cells:
         if self._spec.task is Task.REGRESSION:

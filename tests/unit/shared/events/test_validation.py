@@ -202,3 +202,39 @@ def test_texts_are_measured_in_characters_also_in_a_piece_of_a_batch() -> None:
     assert [(one.index, one.code) for one in whole] == [(0, "too_long"), (2, "too_long")]
     assert [(one.index, one.code) for one in piece] == [(1, "too_long")]
     assert short == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"id": "a\0b"},
+        {"version": "1\0"},
+        {"prediction": "\0"},
+        {"groups": {"SEX": "2\0"}},
+        {"features": {"AGEP": 41, "RELP": "a\0"}},
+    ],
+)
+def test_a_text_that_no_postgresql_holds_is_refused_by_name(said: dict[str, Any]) -> None:
+    result = checked([a_prediction(1), a_prediction(2, **said), a_prediction(3)])
+
+    assert [(one.index, one.code) for one in result.rejects] == [(1, "malformed")]
+    assert "NUL" in result.rejects[0].detail
+    assert result.batch.num_rows == 2
+
+
+def test_a_label_that_no_postgresql_holds_is_refused() -> None:
+    batch = decode(json.dumps([a_label(1, label="\0"), a_label(2)]).encode(), JSON, Kind.LABELS)
+
+    result = check_labels(batch, SYSTEM, a_system(), (), NOON)
+    piece = check_labels(batch.slice(1), SYSTEM, a_system(), (), NOON)
+
+    assert [(one.index, one.code) for one in result.rejects] == [(0, "malformed")]
+    assert piece.rejects == ()
+
+
+def test_a_class_whose_name_no_postgresql_holds_is_not_kept() -> None:
+    result = checked([a_prediction(1, scores={"a\0": 0.5, "b": 0.5})])
+
+    assert [name for name in result.batch.schema.names if name.startswith("scores.")] == [
+        "scores.b"
+    ]
