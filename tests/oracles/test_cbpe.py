@@ -120,3 +120,19 @@ def test_the_track_record_is_estimate_minus_realised(stream: Any) -> None:
     area = stream.answers.number("estimation_error_roc_auc")
     estimated = stream.answers.number("estimated_roc_auc")
     assert area == pytest.approx(estimated - sk.roc_auc_score(y, score), abs=1e-3)
+
+
+@pytest.mark.parametrize("attribute", ["SEX", "RACE", "SEX&RACE"])
+def test_a_group_is_called_what_the_realised_rates_call_it(stream: Any, attribute: str) -> None:
+    """Else no label could ever confirm that the breach of an estimate is over."""
+
+    def groups(metric: str) -> list[str]:
+        values = stream.answers.values
+        return [one.segment for one in values if (one.metric, one.column) == (metric, attribute)]
+
+    realised = groups("true_positive_rate")
+
+    assert len(realised) >= 2
+    assert [one for one in groups("estimated_recall") if one] == realised
+    against = [one for one in groups("equal_opportunity_difference") if one]
+    assert groups("estimated_equal_opportunity_difference") == against

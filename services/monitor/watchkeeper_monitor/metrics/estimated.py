@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.groups import segment_of
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import PROBABILITY
@@ -152,7 +153,7 @@ def _value(
 def _by_group(attribute: str, groups: dict[str, Confusion], against: str) -> Iterator[Value]:
     """Yield the rates of every group, and their gaps in true positive rate."""
     for name, expected in groups.items():
-        segment = f"{attribute}={name}"
+        segment = segment_of(attribute, name)
         empty = f"no row of group {name} with a score"
         yield from _rates(expected, empty, attribute, segment)
         if name != against:
