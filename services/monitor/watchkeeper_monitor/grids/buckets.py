@@ -2,9 +2,8 @@
 
 Equal buckets are laid over the edges of an axis. The bucket of a value is one multiplication;
 it says which cells lie wholly below it. From the first cell that does not, the value climbs
-while it is at or past the upper edge of the cell it is in. Most buckets hold one edge, or the
-two of a value with a cell of its own, so two climbs end it; in a bucket crowded with edges, as
-a heavy tail makes, the cell is searched by halving.
+when it is at or past the upper edge of that cell. Most buckets hold one edge at most, so that one
+climb ends it; in a bucket with more, as a heavy tail makes, the cell is searched by halving.
 
 Finding the bucket rounds, but in one direction: a greater value never has a smaller bucket. So
 edges in lower buckets are passed and edges in higher ones are not, and the cell is exact.
@@ -85,19 +84,18 @@ class Buckets:
         at = _bucket(values, self.low, self.per_unit, self.last)
         at += self.start
         cells = self.cell.take(at).astype(np.int64)
-        for _ in range(2):
-            cells += values >= self.upper.take(cells)
+        cells += values >= self.upper.take(cells)
         rest = np.flatnonzero(values >= self.upper.take(cells))
         if rest.size:
-            cells.put(rest, self._searched(values.take(rest), at.take(rest)))
+            last = self.cell.take(at.take(rest) + 1).astype(np.int64)
+            cells.put(rest, self._searched(values.take(rest), cells.take(rest) + 1, last))
         return cells
 
-    def _searched(self, values: Floats, at: Ints) -> Ints:
-        """Return the cells of values in crowded buckets."""
-        low, high = self.cell.take(at).astype(np.int64), self.cell.take(at + 1).astype(np.int64)
+    def _searched(self, values: Floats, low: Ints, high: Ints) -> Ints:
+        """Return the cells of values, between the least and the greatest that they can be in."""
         while (low < high).any():
             middle = (low + high) >> 1
-            past = (low < high) & (values >= self.upper.take(middle))
+            past = values >= self.upper.take(middle)  # never so where the cell is found
             high = np.where(past, high, middle)
             low = np.where(past, middle + 1, low)
         return low

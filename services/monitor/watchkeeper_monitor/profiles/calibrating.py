@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.profiles.exact import PROBABILITY
 from watchkeeper_monitor.profiles.layout import BINS, Layout
+from watchkeeper_monitor.profiles.tallying import tally
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -19,21 +19,19 @@ def bin_of(scores: Floats) -> Ints:
 
 
 def add_calibration(
-    into: Ints, scores: Floats, positive: Bools, groups: Ints, sign: int, at: Layout
+    into: Ints, scores: Floats, positive: Bools, lines: Ints, sign: int, at: Layout
 ) -> None:
     """Add labelled scores, none of them NaN, to the bins of everything and of each group.
 
     Parameters
     ----------
-    groups
-        int64 `[attributes, n]`: places among the groups of all attributes.
+    lines
+        int64 `[1 + attributes, n]`, of `Layout.lines`.
     """
-    lines = np.concatenate([np.zeros((1, scores.size), dtype=np.int64), groups + 1])
-    size = at.sections["calibration_rows"][1][0] * BINS
-    places = lines * BINS + bin_of(scores)
-    rows = np.bincount(places.ravel(), minlength=size)
-    hits = np.bincount(places[:, positive].ravel(), minlength=size)
-    sums = PROBABILITY.sums_by(scores, places, size)
-    at.view(into, "calibration_rows")[:] += sign * rows.reshape(-1, BINS)
-    at.view(into, "calibration_positive")[:] += sign * hits.reshape(-1, BINS)
-    at.view(into, "calibration_scores")[:] += sign * sums.reshape(-1, BINS, 2)
+    total = at.view(into, "calibration_rows")
+    places = (lines * BINS + bin_of(scores)) * 2 + positive
+    rows, sums = tally(scores, places, 2 * total.size)
+    rows, sums = rows.reshape(-1, BINS, 2), sums.reshape(-1, BINS, 2, 2)
+    total += sign * rows.sum(axis=2)
+    at.view(into, "calibration_positive")[:] += sign * rows[..., 1]
+    at.view(into, "calibration_scores")[:] += sign * sums.sum(axis=2)

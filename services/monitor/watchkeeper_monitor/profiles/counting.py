@@ -43,35 +43,35 @@ def _add_block(
     into: Ints, extremes: Floats, numeric: Floats, cells: Ints, grid: Grid, at: Layout
 ) -> None:
     counted = at.view(into, "cells")
-    counts = np.bincount(cells.ravel(), minlength=counted.size)
-    missing = np.isnan(numeric).sum(axis=1)
-    counts[at.cell_starts[:-1]] -= missing  # a missing value is found in the first cell
-    counted += counts
-    at.view(into, "nulls")[:] += missing
-    outside = np.flatnonzero(counts[at.cell_starts[:-1]] + counts[at.cell_starts[1:] - 1])
+    counted += np.bincount(cells.ravel(), minlength=counted.size)
+    least, most = np.minimum.reduce(numeric, axis=1), np.maximum.reduce(numeric, axis=1)
+    gaps = np.flatnonzero(np.isnan(least))  # a missing value makes both NaN
+    if gaps.size:
+        some = numeric[gaps]
+        missing = np.isnan(some).sum(axis=1)
+        counted[at.cell_starts[gaps]] -= missing  # it was found in the first cell
+        at.view(into, "nulls")[gaps] += missing
+        least[gaps], most[gaps] = np.fmin.reduce(some, axis=1), np.fmax.reduce(some, axis=1)
+    outside = np.flatnonzero((least < grid.ends.first[:, 0]) | (most > grid.ends.last[:, 0]))
     if outside.size:
         _add_excess(into, outside, numeric[outside], grid, at)
     # Minus zero becomes zero: which of the two comes first would depend on the order of rows.
-    np.fmin(extremes[0, :-1], np.fmin.reduce(numeric, axis=1) + 0.0, out=extremes[0, :-1])
-    np.fmax(extremes[1, :-1], np.fmax.reduce(numeric, axis=1) + 0.0, out=extremes[1, :-1])
+    np.fmin(extremes[0, :-1], least + 0.0, out=extremes[0, :-1])
+    np.fmax(extremes[1, :-1], most + 0.0, out=extremes[1, :-1])
 
 
-def _add_excess(into: Ints, rows: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
-    """Add how far values of the axes `rows` lie past the outer edges, for exact tails."""
-    axes, n, ends, values = len(grid.axes), numeric.shape[1], grid.ends, numeric.ravel()
-    below = np.flatnonzero(numeric < ends.first[rows])
-    above = np.flatnonzero(numeric > ends.last[rows])
-    short, far = rows[below // n], rows[above // n]
+def _add_excess(into: Ints, axes: Ints, numeric: Floats, grid: Grid, at: Layout) -> None:
+    """Add how far values of some axes lie past the outer edges, for exact tails."""
+    ends, n, every = grid.ends, numeric.shape[1], len(grid.axes)
+    past = np.flatnonzero((numeric < ends.first[axes]) | (numeric > ends.last[axes]))
+    values, owner = numeric.take(past), axes[past // n]
+    first, last, scale = (each[owner, 0] for each in ends)
+    below = values < first
     with np.errstate(over="ignore"):
-        excess = np.concatenate(
-            [
-                (ends.first[short, 0] - values[below]) / ends.scale[short, 0],
-                (values[above] - ends.last[far, 0]) / ends.scale[far, 0],
-            ]
-        )
-    sums = EXCESS.sums_by(excess, np.concatenate([short, axes + far])[None], 2 * axes)
-    at.view(into, "excess_below")[:] += sums[:axes]
-    at.view(into, "excess_above")[:] += sums[axes:]
+        excess = np.where(below, first - values, values - last) / scale
+    sums = EXCESS.sums_by(excess, (owner + ~below * every)[None], 2 * every)
+    at.view(into, "excess_below")[:] += sums[:every]
+    at.view(into, "excess_above")[:] += sums[every:]
 
 
 def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
@@ -89,7 +89,7 @@ def add_coded(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
     classes += np.bincount(predicted, minlength=classes.size)
     if len(grid.attributes):
         groups = at.view(into, "group_predictions")
-        places = (columns.groups + at.group_starts[:-1, None]) * classes.size + predicted
+        places = at.places(columns.groups) * classes.size + predicted
         groups += np.bincount(places.ravel(), minlength=groups.size).reshape(groups.shape)
     if grid.regression and len(grid.attributes):
         _add_answers(into, columns, grid, at)
@@ -100,7 +100,6 @@ def _add_answers(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
     with np.errstate(over="ignore"):
         z = (columns.numeric[-1] - grid.axes[-1].mean) / grid.axes[-1].scale
     z = np.clip(z, -ERROR.limit, ERROR.limit)
-    places = columns.groups + at.group_starts[:-1, None]
-    size = int(at.group_starts[-1])
+    places, size = at.places(columns.groups), int(at.group_starts[-1])
     at.view(into, "group_answers")[:] += ERROR.sums_by(z, places, size)
     at.view(into, "group_answer_squares")[:] += ERROR_SQUARE.sums_by(z * z, places, size)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.grids.octaves import ERRORS
-from watchkeeper_monitor.profiles.exact import ERROR, ERROR_FOURTH, ERROR_SQUARE, RELATIVE
+from watchkeeper_monitor.profiles.exact import ERROR, ERROR_FOURTH, ERROR_SQUARE, RELATIVE, sums_of
 from watchkeeper_monitor.profiles.labelled import Labelled
 from watchkeeper_monitor.profiles.layout import Layout
 
@@ -16,6 +16,16 @@ Ints = npt.NDArray[np.int64]
 
 LEAST_LABEL = 1e-3
 """A label nearer to zero than this, in reference sd, counts as this near in relative errors."""
+_SUMS = {
+    "errors": ERROR,
+    "absolute_errors": ERROR,
+    "error_squares": ERROR_SQUARE,
+    "error_fourths": ERROR_FOURTH,
+    "relative_errors": RELATIVE,
+    "relative_error_squares": ERROR_FOURTH,
+    "label_moments": ERROR,
+    "label_squares": ERROR_SQUARE,
+}
 
 
 def add_errors(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout) -> None:
@@ -24,22 +34,15 @@ def add_errors(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout
     with np.errstate(over="ignore"):
         error = (labelled.prediction - labelled.label) / scale
         label = (labelled.label - grid.axes[-1].mean) / scale
-        size = np.maximum(np.abs(labelled.label / scale), LEAST_LABEL)
+        unit = np.maximum(np.abs(labelled.label / scale), LEAST_LABEL)
     error, label = (np.clip(one, -ERROR.limit, ERROR.limit) for one in (error, label))
-    relative = np.minimum(np.abs(error) / size, RELATIVE.limit)
-    for name, quantity, values in (
-        ("errors", ERROR, error),
-        ("absolute_errors", ERROR, np.abs(error)),
-        ("error_squares", ERROR_SQUARE, error**2),
-        ("error_fourths", ERROR_FOURTH, error**4),
-        ("relative_errors", RELATIVE, relative),
-        ("relative_error_squares", ERROR_FOURTH, relative**2),
-        ("label_moments", ERROR, label),
-        ("label_squares", ERROR_SQUARE, label**2),
-    ):
-        at.view(into, name)[:] += sign * quantity.sums(values)
+    size = np.abs(error)
+    relative = np.minimum(size / unit, RELATIVE.limit)
+    values = (error, size, error**2, error**4, relative, relative**2, label, label**2)
+    for name, sums in zip(_SUMS, sums_of(tuple(_SUMS.values()), np.stack(values)), strict=True):
+        at.view(into, name)[:] += sign * sums
     cells = at.view(into, "error_cells")
-    known = np.abs(error[~np.isnan(error)])
+    known = size[~np.isnan(size)]
     cells += sign * np.bincount(ERRORS.places(known), minlength=cells.size)
     _add_groups(into, error, labelled.groups, sign, at)
 
@@ -49,7 +52,7 @@ def _add_groups(
 ) -> None:
     if not len(groups):
         return
-    places, size = groups + at.group_starts[:-1, None], int(at.group_starts[-1])
+    places, size = at.places(groups), int(at.group_starts[-1])
     counts = np.bincount(places.ravel(), minlength=size)
     at.view(into, "group_labelled")[:] += sign * counts
     at.view(into, "group_errors")[:] += sign * ERROR.sums_by(error, places, size)

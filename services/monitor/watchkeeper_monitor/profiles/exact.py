@@ -13,6 +13,7 @@ int64 limbs, `total = high * 2**31 + low`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,9 +61,7 @@ class Quantity:
         if values.shape[-1] << (self.bits + self.limit_bits) < 1 << 63:  # the sum fits one limb
             total = whole.sum(axis=-1, dtype=np.int64)
             return np.stack([total >> LIMB, total & _MASK], axis=-1)
-        low = (whole & _MASK).sum(axis=-1, dtype=np.int64)
-        high = (whole >> LIMB).sum(axis=-1, dtype=np.int64)
-        return np.stack([high, low], axis=-1)
+        return _limbs(whole)
 
     def sums_by(self, values: Floats, places: Ints, size: int) -> Ints:
         """Return the limbs `[size, 2]` of the sums of `values` `[n]` at `places` `[k, n]`.
@@ -80,11 +79,7 @@ class Quantity:
         return limbs
 
     def _whole(self, values: Floats) -> Ints:
-        held = np.maximum(values, -self.limit)
-        np.minimum(held, self.limit, out=held)
-        held[np.isnan(held)] = 0.0
-        held *= 2.0**self.bits
-        return np.rint(held, out=held).astype(np.int64)
+        return _rounded(values, self.limit, 2.0**self.bits)
 
     def total(self, limbs: Ints) -> Floats:
         """Return sums as numbers, rounded once; `limbs` is `[..., 2]`.
@@ -95,6 +90,35 @@ class Quantity:
         high, low = limbs[..., 0], limbs[..., 1]
         carried = (high + (low >> LIMB)) * 2.0 ** (LIMB - self.bits)
         return np.asarray(carried + (low & _MASK) * 2.0**-self.bits)
+
+
+def sums_of(quantities: Sequence[Quantity], values: Floats) -> Ints:
+    """Return the limbs `[k, 2]` of the sums of k rows, each of its own quantity; NaN adds nothing.
+
+    Examples
+    --------
+    >>> ERROR.total(sums_of((ERROR, ERROR), np.array([[1.0, 2.0], [0.5, np.nan]]))).tolist()
+    [3.0, 0.5]
+    """
+    limits = np.array([[one.limit] for one in quantities])
+    units = np.array([[2.0**one.bits] for one in quantities])
+    return _limbs(_rounded(values, limits, units))
+
+
+def _rounded(values: Floats, limit: float | Floats, units: float | Floats) -> Ints:
+    """Return values in whole units, held to the limit."""
+    held = np.maximum(values, -limit)
+    np.minimum(held, limit, out=held)
+    held[np.isnan(held)] = 0.0
+    held *= units
+    return np.rint(held, out=held).astype(np.int64)
+
+
+def _limbs(whole: Ints) -> Ints:
+    """Return the limbs of the sums over the last axis."""
+    low = (whole & _MASK).sum(axis=-1, dtype=np.int64)
+    high = (whole >> LIMB).sum(axis=-1, dtype=np.int64)
+    return np.stack([high, low], axis=-1)
 
 
 def carry(limbs: Ints) -> Ints:

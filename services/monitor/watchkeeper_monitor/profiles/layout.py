@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import prod
 
 import numpy as np
@@ -54,7 +54,7 @@ class Layout:
     Parameters
     ----------
     sections
-        Name → (first place, shape).
+        Name → (first place, the place after the last one, shape).
     size
         Length of the vector.
     cell_starts
@@ -65,7 +65,7 @@ class Layout:
         Places of the high limbs of all two-limb sums; the low limb follows each.
     """
 
-    sections: dict[str, tuple[int, tuple[int, ...]]]
+    sections: dict[str, tuple[int, int, tuple[int, ...]]]
     size: int
     cell_starts: Ints
     category_starts: Ints
@@ -74,8 +74,27 @@ class Layout:
 
     def view(self, vector: Ints, name: str) -> Ints:
         """Return one section of a vector, in its shape, without copying."""
-        start, shape = self.sections[name]
-        return vector[start : start + prod(shape)].reshape(shape)
+        start, end, shape = self.sections[name]
+        return vector[start:end].reshape(shape)
+
+    def places(self, groups: npt.NDArray[np.int16]) -> Ints:
+        """Return the place of every row's group among the groups of all attributes.
+
+        Parameters
+        ----------
+        groups
+            Codes `[attributes, n]`.
+        """
+        return np.asarray(groups + self.group_starts[:-1, None])
+
+    def lines(self, groups: npt.NDArray[np.int16]) -> Ints:
+        """Return the lines that every row counts in, `[1 + attributes, n]`.
+
+        Line 0 is everything, then comes each group of each attribute.
+        """
+        lines = np.zeros((1 + groups.shape[0], groups.shape[1]), dtype=np.int64)
+        np.add(groups, self.group_starts[:-1, None] + 1, out=lines[1:])
+        return lines
 
 
 @lru_cache(maxsize=256)
@@ -87,12 +106,10 @@ def layout_of(grid: Grid) -> Layout:
     shapes = _shapes(grid, int(cell_starts[-1]), int(category_starts[-1]), int(group_starts[-1]))
     places = [0, *accumulate(prod(shape) for shape in shapes.values())]
     sections = {
-        name: (place, shape) for (name, shape), place in zip(shapes.items(), places, strict=False)
+        name: (start, end, shape)
+        for (name, shape), (start, end) in zip(shapes.items(), pairwise(places), strict=True)
     }
-    sums = [
-        np.arange(sections[name][0], sections[name][0] + prod(sections[name][1]), 2)
-        for name in _SUMS
-    ]
+    sums = [np.arange(*sections[name][:2], 2) for name in _SUMS]
     return Layout(
         sections=sections,
         size=places[-1],

@@ -14,7 +14,7 @@ from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import labelling
 from watchkeeper_monitor.profiles.counting import add_coded, add_numeric
 from watchkeeper_monitor.profiles.exact import Quantity, carry
-from watchkeeper_monitor.profiles.expecting import add_expected, add_tracked
+from watchkeeper_monitor.profiles.expecting import add_expected
 from watchkeeper_monitor.profiles.labelling import Labelled
 from watchkeeper_monitor.profiles.layout import Layout, layout_of
 from watchkeeper_monitor.profiles.packing import pack, unpack
@@ -51,12 +51,19 @@ class Profile:
         Labels never change them.
     slices
         Profiles of declared slices of the rows, by name (see `segments`).
+    layout
+        Where each section stands.
     """
 
     grid: Grid
     vector: Ints
     extremes: Floats
     slices: dict[str, Profile] = field(default_factory=dict)
+    layout: Layout = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Look the layout up once: sections are read many times."""
+        self.layout = layout_of(self.grid)
 
     @classmethod
     def empty(cls, grid: Grid, slices: Iterable[str] = ()) -> Profile:
@@ -65,11 +72,6 @@ class Profile:
         extremes[0], extremes[1] = np.inf, -np.inf
         vector = np.zeros(layout_of(grid).size, dtype=np.int64)
         return cls(grid, vector, extremes, {name: cls.empty(grid) for name in slices})
-
-    @property
-    def layout(self) -> Layout:
-        """Where each section stands."""
-        return layout_of(self.grid)
 
     def section(self, name: str) -> Ints:
         """Return one section as a view (see `profiles.layout` for names and shapes)."""
@@ -137,7 +139,6 @@ class Profile:
             labelling.add(self.vector, labelled, sign, self.grid, self.layout)
             for name, part in self.slices.items():
                 part.add_labels(labelled.take(rows_of(name, self.grid, labelled.groups)), sign)
-            add_tracked(self.vector, labelled, sign, self.grid, self.layout)
 
     def _without_strangers(self, labelled: Labelled, sign: int) -> Labelled:
         """Set aside labels that are neither of the two classes: they are no wrong answers.
