@@ -120,7 +120,9 @@ class Pending:
         pool = next((one for one in pools if one.take(single)), None)
         if pool is None:
             pool = Pool()
-            pool.take(single)
+            if not pool.take(single):  # its own rows differ from each other
+                self._reread(single)
+                return
             pools.append(pool)
         if len(pool.rows) >= TOGETHER:
             pools.remove(pool)
@@ -135,7 +137,7 @@ class Pending:
             self._reread(single)
 
     def _reread(self, single: Single) -> None:
-        """Take a record by itself: one of those it was put together with does not hold."""
+        """Take a record by itself: its rows, or those of others beside it, make no one table."""
         content_type = parse(single.record.headers).content_type
         try:
             decoded = decode_items(single.record.value, content_type, single.kind)

@@ -35,6 +35,29 @@ def send(world: Any, *rows: dict[str, Any], topic: str = PREDICTIONS.name) -> No
         promise.result(timeout=30)
 
 
+def selected(world: Any) -> float:
+    """The share of positive predictions, all of which are of one group."""
+    (row,) = world.all(tables.measurements, metric="selection_rate", segment="SEX=1", current=True)
+    return float(row.value)
+
+
+def test_a_small_record_whose_own_rows_differ_in_type_is_read_whole(referenced: Any) -> None:
+    rows = [event(0, prediction=0), event(1, prediction="1"), event(2, prediction=0.0)]
+    for content_type, value in (
+        ("application/json", json.dumps(rows).encode()),
+        ("application/x-ndjson", b"\n".join(json.dumps(row).encode() for row in rows)),
+    ):
+        headers = {"content-type": content_type}
+        message = Message(PREDICTIONS.name, "loans", value, headers)
+        referenced.writer.append(message).result(timeout=30)
+    send(referenced, event(3))
+    referenced.settle()
+
+    assert referenced.now_measured("volume", 0).value == 4
+    assert selected(referenced) == 0.5
+    assert (referenced.tally("duplicates"), referenced.all(tables.dead_letters)) == (3, [])
+
+
 def test_more_singles_than_are_put_together_are_all_counted(referenced: Any) -> None:
     rows = TOGETHER + 200
     send(referenced, *(event(number) for number in range(rows)))
