@@ -110,3 +110,17 @@ def test_the_mix_of_groups_drifts_as_its_raw_shares(stream: Any, attribute: str)
     assert stream.answers.number("group_mix_psi", attribute) == pytest.approx(
         float(np.sum((floored[1] - floored[0]) * np.log(floored[1] / floored[0]))), abs=1e-12
     )
+
+
+def test_no_value_lies_outside_its_interval_however_few_rows(
+    answering: Any, survey: Any, rows: Any
+) -> None:
+    """A group of three of whom none is selected has a ratio of 0, and it may well be 0."""
+    few = answering(survey(), rows(20_000, 1), rows(60, 5), group_rows=1)
+    values = [one for one in few.answers.values if one.value is not None and one.low is not None]
+
+    ratios = [one.value for one in values if one.metric == "demographic_parity_ratio"]
+    outside = [one for one in values if not one.low <= one.value <= one.high]
+
+    assert 0.0 in ratios
+    assert outside == []

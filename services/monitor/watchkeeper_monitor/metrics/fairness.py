@@ -150,10 +150,12 @@ def _value(metric: str, groups: Groups, used: tuple[str, ...], segment: str, not
     if not high.test.successes:
         return nothing(metric, column, "no group has a positive prediction", n=n, segment=segment)
     small, great = ((one.test.successes, one.test.n) for one in (low, high))
-    start, end = log_ratio(small, great)
     ratio = low.share / high.share
+    # The half that is added to every count may carry the interval past a ratio of few rows.
+    start, end = log_ratio(small, great)
+    start, end = min(start, ratio), min(max(end, ratio), 1.0)
     lower = RateRatio(low.test, high.test, looks)
-    return Value(metric, column, segment, ratio, start, min(end, 1.0), n, None, lower, note)
+    return Value(metric, column, segment, ratio, start, end, n, None, lower, note)
 
 
 def _gap(ends: tuple[GroupRate, GroupRate]) -> float:
