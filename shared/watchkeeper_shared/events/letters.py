@@ -66,7 +66,9 @@ def letter(record: Record, consumer: str, code: str, detail: str) -> tuple[str, 
     headers = {**record.headers, **{ERRORS + name: text for name, text in added.items()}}
     place = (consumer, at.topic, str(at.partition), str(record.offset), str(record.timestamp))
     identity = hashlib.sha256("\x1f".join(("dlq", *place)).encode()).hexdigest()
-    return identity, Message(f"{at.topic}.dlq", record.key or "", record.value, headers)
+    # PostgreSQL's texts hold no NUL, and a letter that cannot be kept would block its partition.
+    key = (record.key or "").replace("\0", "\ufffd")
+    return identity, Message(f"{at.topic}.dlq", key, record.value, headers)
 
 
 def verdict(headers: Mapping[str, str]) -> Verdict:

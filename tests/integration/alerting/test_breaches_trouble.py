@@ -145,6 +145,16 @@ def test_a_record_that_kills_its_reader_is_set_aside(
     assert (deaths, stream.alerts(), stream.letters()) == (3, 2, ["crashed"])
 
 
+def test_poison_under_a_key_that_no_postgresql_holds_blocks_nothing(stream: Breaches) -> None:
+    poison = Message(BREACHES.name, "k\0ey", b"\xff", {"content-type": "text/\0"})
+    stream.send(poison, told(1))
+
+    stream.work()
+
+    assert stream.letters() == ["malformed"]
+    assert stream.alerts() == 1
+
+
 def test_a_release_that_reads_nothing_stops_before_the_topic_drains(stream: Breaches) -> None:
     poison = [Message(BREACHES.name, "employment-ma", b"?") for _ in range(15)]
     stream.send(*poison, told(1))
