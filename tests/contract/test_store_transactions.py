@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import Conflict, StoreUnavailable
+from watchkeeper_shared.errors import Conflict, InvalidObject, StoreUnavailable
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
@@ -54,6 +55,18 @@ def test_a_refused_key_is_a_conflict_and_undoes_the_rest(database: Database) -> 
         note(c, "one")
 
     assert names(database) == {"one"}
+
+
+def test_a_text_that_the_database_cannot_hold_is_the_senders_mistake_and_no_bug(
+    database: Database,
+) -> None:
+    holds_it = database.engine.dialect.name == "sqlite"
+    told = nullcontext() if holds_it else pytest.raises(InvalidObject, match="NUL")
+
+    with told, database.transaction() as c:
+        note(c, "a\0b")
+
+    assert names(database) == ({"a\0b"} if holds_it else set())
 
 
 def test_a_mistake_in_a_statement_is_not_called_an_outage(database: Database) -> None:

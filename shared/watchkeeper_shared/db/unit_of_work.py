@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from watchkeeper_shared.db.engine import BEGIN_READ
-from watchkeeper_shared.errors import Conflict, StoreUnavailable
+from watchkeeper_shared.errors import Conflict, InvalidObject, StoreUnavailable
 
 # Primary result codes of SQLite (https://www.sqlite.org/rescode.html) after which the same
 # statement can succeed later. The others, such as "no such table", are mistakes of ours.
@@ -43,6 +43,8 @@ class Database:
         ------
         StoreUnavailable
             The database does not answer.
+        InvalidObject
+            A value that was asked for is none that the database can hold.
         """
         with translated(), self._reader.begin() as connection:
             yield connection
@@ -61,6 +63,8 @@ class Database:
             unknown: read again what was to be written.
         Conflict
             A key or a rule of the database refuses what was written.
+        InvalidObject
+            The database has no room for a value, such as a text with the character NUL.
         """
         with translated(), self.engine.begin() as connection:
             yield connection
@@ -82,6 +86,9 @@ def translated() -> Iterator[None]:
         yield
     except sa.exc.IntegrityError as error:
         raise Conflict(f"the database refuses the change: {error.orig}") from error
+    except sa.exc.DataError as error:
+        # What came from outside, such as a text with NUL, which PostgreSQL holds nowhere.
+        raise InvalidObject(f"the database cannot hold a value of this: {error.orig}") from error
     except sa.exc.TimeoutError as error:
         raise StoreUnavailable(f"no free connection to the database: {error}") from error
     except sa.exc.DBAPIError as error:

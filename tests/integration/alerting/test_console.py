@@ -75,6 +75,7 @@ PAGES = [
     "/tickets",
     "/tickets/{ticket}",
     "/audit",
+    "/audit?before=99999999999999999999",
 ]
 
 

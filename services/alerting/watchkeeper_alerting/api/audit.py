@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from watchkeeper_alerting.api.context import Ctx, Reader, page_size
+from watchkeeper_alerting.api.context import MOST_WHOLE, Ctx, Reader, page_size
 from watchkeeper_shared.db import audit
 
 router = APIRouter(prefix="/v1", tags=["audit"])
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["audit"])
 def list_entries(
     ctx: Ctx,
     _: Reader,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=MOST_WHOLE)] = 0,
     limit: int = 100,
     subject: str | None = None,
 ) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from watchkeeper_shared.observability.callers import having
 
 _STATE = "watchkeeper_alerting"
 _LONGEST_PAGE = 1000
+MOST_WHOLE = 2**63 - 1
+"""The largest whole number that both databases hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def instant(text: str | None, name: str) -> datetime | None:
     Raises
     ------
     HTTPException
-        422: it is no ISO 8601 instant, or has no time zone.
+        422: it is no ISO 8601 instant, has no time zone, or is no instant in UTC.
     """
     if text is None:
         return None
@@ -93,7 +95,10 @@ def instant(text: str | None, name: str) -> datetime | None:
         raise HTTPException(422, f"{name}: {text!r} is no ISO 8601 instant") from error
     if moment.tzinfo is None:
         raise HTTPException(422, f"{name}: {text!r} has no time zone; end it with Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise HTTPException(422, f"{name}: {text!r} is outside of the calendar") from error
 
 
 def page_size(limit: int) -> int:

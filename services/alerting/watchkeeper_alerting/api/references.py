@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from watchkeeper_alerting.api.context import Admin, Body, Ctx, Reader
+from watchkeeper_alerting.api.context import MOST_WHOLE, Admin, Body, Ctx, Reader
 from watchkeeper_alerting.referencing import Upload, accept
 from watchkeeper_alerting.store import references
 
@@ -22,7 +22,7 @@ def put_reference(  # noqa: PLR0913, PLR0917 - the caller, the context, the body
     caller: Admin,
     system: str,
     version: str,
-    rows: Annotated[int, Query(ge=0)],
+    rows: Annotated[int, Query(ge=0, le=MOST_WHOLE)],
     sha256: str = "",
 ) -> dict[str, Any]:
     """Put an artifact in force as the baseline of a version; idempotent by content."""

@@ -186,7 +186,7 @@ def show_audit(ctx: Ctx, caller: Visitor, before: int | None = None) -> Response
     """Show what was done, newest first."""
     with ctx.database.read() as c:
         total = audit.count(c)
-        end = total + 1 if before is None else max(1, before)
+        end = total + 1 if before is None else min(max(1, before), total + 1)
         found = audit.entries(c, max(0, end - 1 - _ENTRIES), min(_ENTRIES, max(end - 1, 0)))
     older = found[0].index if found and found[0].index > 1 else None
     return page(
