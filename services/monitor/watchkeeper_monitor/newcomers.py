@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from watchkeeper_monitor.identity import hash_ids
+from watchkeeper_monitor.identity import ascending, hash_ids
 from watchkeeper_monitor.store import heads, index, labels
 from watchkeeper_monitor.store.hashes import Hashes
 from watchkeeper_monitor.store.index import Entries, Told
@@ -109,7 +109,8 @@ class Newcomers:
     def new(self, system: str, rows: Rows) -> Rows:
         """Return the rows whose id was not seen, the first of each id among them."""
         own = self._systems[system]
-        ordered = np.sort(rows.hashes)
+        order = ascending(rows.hashes)
+        ordered = rows.hashes[order]
         again = np.zeros(len(ordered), dtype=np.bool_)
         again[1:] = ordered[1:] == ordered[:-1]
         blocks = index.blocks(self._c, system, Told.SEEN)
@@ -122,7 +123,6 @@ class Newcomers:
             own.runs.append(ordered[~again])
         if not again.any():
             return rows
-        order = np.argsort(rows.hashes, kind="stable")  # of equal ones the first comes first
         fresh = np.ones(len(ordered), dtype=np.bool_)
         fresh[order[again]] = False
         return rows.where(fresh)

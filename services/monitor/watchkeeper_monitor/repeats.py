@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchkeeper_shared.eventlog.port import Record
 
@@ -23,6 +24,7 @@ LEAST = 4_096
 """Smaller records are read again rather than remembered: that costs less."""
 
 _WORD = 8
+_ODD = np.arange(1, 1 << 15, 2, dtype=np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,19 @@ def fingerprint(record: Record) -> int | None:
         return None
     whole = len(record.value) // _WORD
     words = np.frombuffer(record.value, dtype="<u8", count=whole)
-    turned = words * np.arange(1, 2 * whole, 2, dtype=np.uint64)  # so that the order counts
     parts = (named.get("ce_source", ""), the_id, record.key, rows, str(len(record.value)))
-    said = "\x1f".join((*parts, str(turned.sum()), record.value[whole * _WORD :].hex()))
+    said = "\x1f".join((*parts, str(_turned(words)), record.value[whole * _WORD :].hex()))
     digest = hashlib.blake2b(said.encode(), digest_size=_WORD).digest()
     return int.from_bytes(digest, "little", signed=True)
+
+
+def _turned(words: NDArray[np.uint64]) -> int:
+    """Return the sum of the words, each times another odd number so that their order counts."""
+    total = 0
+    for start in range(0, len(words), len(_ODD)):
+        part = words[start : start + len(_ODD)]
+        total += int(np.dot(part, _ODD[: len(part)])) + 2 * start * int(part.sum())
+    return total % (1 << 64)
 
 
 def repeated(record: Record) -> Repeated:

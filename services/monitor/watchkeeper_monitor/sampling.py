@@ -16,6 +16,7 @@ Priorities = npt.NDArray[np.uint64]
 
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
+_IN_CACHE = 2_048
 
 
 def priorities(ids: Any) -> Priorities:
@@ -52,12 +53,20 @@ def _polynomials(data: Any, starts: Any, lengths: Any) -> Priorities:
         return sums
     powers = np.array(_powers(int(lengths.max())), dtype=np.uint64)
     if len(powers) == lengths.min():  # as UUIDs are: no need to say where each byte stands
-        grid = data.reshape(len(lengths), -1).astype(np.uint64) + np.uint64(1)
-        return np.asarray(grid @ powers)
+        return _of_one_length(data.reshape(len(lengths), -1), powers)
     place = np.arange(data.size) - np.repeat(starts, lengths)
     terms = (data.astype(np.uint64) + np.uint64(1)) * powers[place]
     sums[filled] = np.add.reduceat(terms, starts[filled])
     return sums
+
+
+def _of_one_length(rows: Any, powers: Any) -> Priorities:
+    """Return the polynomials of texts of one length, so many at once as the cache holds."""
+    sums = np.empty(len(rows), dtype=np.uint64)
+    for start in range(0, len(rows), _IN_CACHE):
+        part = rows[start : start + _IN_CACHE].astype(np.uint64)
+        np.matmul(part, powers, out=sums[start : start + _IN_CACHE])
+    return np.asarray(sums + powers.sum(dtype=np.uint64))  # one more for each byte
 
 
 def _powers(count: int) -> list[int]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids.axes import Floats
+from watchkeeper_monitor.identity import ascending
 from watchkeeper_monitor.store.arrays import Array, Arrays, joined, pack
 from watchkeeper_monitor.store.hashes import Asked, Hashes, Run
 from watchkeeper_monitor.store.panes import PaneKey
@@ -76,8 +77,8 @@ def together(parts: Sequence[Entries]) -> Entries:
         own = np.array(places, dtype=np.int32)[part.content.columns["pane"]]
         columns.append(part.content.columns | {"pane": own})
     hashes = np.concatenate([part.hashes for part in parts])
-    # The slower sort only where it matters which of two equal ones is the first.
-    order = np.argsort(hashes, kind="stable" if len(parts) > 1 else None)
+    # Several parts are runs in order mostly, which a sort by comparing finds and merges.
+    order = ascending(hashes) if len(parts) == 1 else np.argsort(hashes, kind="stable")
     whole = Arrays(
         joined(columns, [len(part.hashes) for part in parts]), [list(pane) for pane in panes]
     )
