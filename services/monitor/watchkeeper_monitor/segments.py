@@ -65,15 +65,32 @@ def rows_of(segment: str, grid: Grid, groups: npt.NDArray[np.integer[Any]]) -> B
     groups
         Codes `[attributes, n]`.
     """
-    found = np.ones(groups.shape[1], dtype=bool)
+    codes = _codes(segment, grid)
+    found = np.full(groups.shape[1], codes is not None)
+    for row, code in codes or ():
+        found &= groups[row] == code
+    return found
+
+
+def is_known(segment: str, grid: Grid) -> bool:
+    """Return whether the rows of a slice can be told from others on a grid.
+
+    Where they cannot, that none was counted does not mean that there is none.
+    """
+    return _codes(segment, grid) is not None
+
+
+def _codes(segment: str, grid: Grid) -> list[tuple[int, int]] | None:
+    """Return row and code of each attribute of a slice; None where the grid lacks one."""
     attributes = {column.name: row for row, column in enumerate(grid.attributes)}
     try:
         pairs = parse(segment)
     except InvalidObject:  # `apply` refuses it; one applied before it did is told by the judge
-        return np.zeros_like(found)
+        return None
+    found = []
     for name, group in pairs:
         row = attributes.get(name)
         if row is None or group not in grid.attributes[row].values:
-            return np.zeros_like(found)
-        found &= groups[row] == grid.attributes[row].values.index(group)
+            return None
+        found.append((row, grid.attributes[row].values.index(group)))
     return found

@@ -34,6 +34,7 @@ from watchkeeper_monitor.metrics.values import (
     nothing,
 )
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.segments import is_known
 from watchkeeper_shared.metric_names import family_of
 from watchkeeper_shared.specs import AISystem
 
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 GROUP_ROWS = 100
+_STRANGE = "there is no reference that holds this group, so its rows were not told from others"
 
 
 def measure(
@@ -121,7 +123,9 @@ def _sliced(
         for value in _ungrouped(grid, _unlabelled(part) if torn else part, base, end):
             if value.segment:
                 continue
-            if torn and family_of(value.metric) is Family.PERFORMANCE:
+            if not is_known(name, grid):
+                yield nothing(value.metric, value.column, _STRANGE, segment=name)
+            elif torn and family_of(value.metric) is Family.PERFORMANCE:
                 why = "labels of this slice came in part before the policy named it"
                 yield nothing(value.metric, value.column, why, n=part.rows, segment=name)
             else:

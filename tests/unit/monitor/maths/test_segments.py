@@ -96,11 +96,25 @@ def test_any_split_gives_the_same_slices_and_the_same_bytes() -> None:
 
 def test_a_slice_that_nobody_is_in_takes_no_bytes_and_has_no_data() -> None:
     batch = rows(500)
-    empty = profiled(batch, ("SEX=7",))
+    men = batch.filter(pa.array(np.asarray(batch.column("groups.SEX")) == "1"))
+    empty = profiled(men, ("SEX=2",))
 
-    assert empty.to_bytes() == profiled(batch, ()).to_bytes()
-    assert measured(empty)["accuracy", "", "SEX=7"].value is None
-    assert measured(empty)["volume", "", "SEX=7"].value == 0.0
+    assert empty.to_bytes() == profiled(men, ()).to_bytes()
+    assert measured(empty)["accuracy", "", "SEX=2"].value is None
+    assert measured(empty)["volume", "", "SEX=2"].value == 0.0
+
+
+def test_a_group_that_the_reference_never_held_is_not_said_to_be_empty() -> None:
+    """Its rows are counted with all others that the reference never held."""
+    batch = rows(500)
+    strangers = batch.set_column(
+        batch.schema.get_field_index("groups.SEX"), "groups.SEX", pa.array(["7"] * 500)
+    )
+
+    values = measured(profiled(strangers, ("SEX=7",)))
+
+    assert {one.value for one in values.values() if one.segment == "SEX=7"} == {None}
+    assert "no reference that holds this group" in values["volume", "", "SEX=7"].note
 
 
 def test_only_the_slices_asked_for_are_read_back() -> None:
@@ -155,5 +169,5 @@ def test_a_segment_that_cannot_be_read_counts_nothing_and_stops_nobody() -> None
 
     found = measured(profile)
 
-    assert found["volume", "", "SEX"].value == 0
+    assert found["volume", "", "SEX"].value is None
     assert (found["volume", "", "SEX=2"].value or 0) > 0
