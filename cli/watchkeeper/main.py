@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "backtest": ("watchkeeper.commands.backtest:backtest", "Try a policy on what is stored."),
     "topics": ("watchkeeper.commands.topics:topics", "Create the topics of the event log."),
     "dlq": ("watchkeeper.commands.dlq:dlq", "List dead letters and send them back."),
-    "key": ("watchkeeper.commands.keys:key", "Create API keys."),
+    "key": ("watchkeeper.commands.keys:key", "Create, list and revoke API keys."),
     "db": ("watchkeeper.commands.database:db", "Bring the database to this version."),
 }
 

@@ -18,6 +18,8 @@ from watchkeeper_shared.errors import Conflict, InvalidObject, NotFound
 
 EVERY_SYSTEM = ("*",)
 _LONGEST_NAME = 128
+_MACHINE = ("watchkeeper", "command line")
+"""How the names begin under which the audit log has what no key did."""
 
 
 def create(  # noqa: PLR0913 - a key has no fewer parts
@@ -48,12 +50,20 @@ def create(  # noqa: PLR0913 - a key has no fewer parts
     Raises
     ------
     InvalidObject
-        The name is empty or too long, no system is named, or it would be expired already.
+        The name is empty, too long or the machine's own, no system is named, one is named
+        for a role that works on all of them, or the key would be expired already.
     """
     if not name.strip() or len(name) > _LONGEST_NAME:
         raise InvalidObject(f"a key needs a name of at most {_LONGEST_NAME} characters")
+    if name.strip().casefold().startswith(_MACHINE):
+        raise InvalidObject(f"{name!r} would read as an act of the machine; take another name")
     if not systems:
         raise InvalidObject("a key needs at least one system, or * for all")
+    if role is not Role.PUBLISHER and tuple(systems) != EVERY_SYSTEM:
+        raise InvalidObject(
+            f"only a publisher's key is for some systems, one of role {role} works on all of "
+            "them; leave the systems out, or make a publisher's key"
+        )
     if expires_at is not None and expires_at <= now:
         raise InvalidObject(f"the key would have expired at {expires_at.isoformat()} already")
     minted = mint()

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from watchkeeper.main import group
 from watchkeeper_alerting.testing.service import RunningService, running
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.db import migrations
+from watchkeeper_shared.db import audit, migrations
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys, Role
 from watchkeeper_shared.db.unit_of_work import Database
@@ -152,6 +152,52 @@ def test_a_key_made_on_the_database_opens_what_its_role_opens(
     assert (caller.role, caller.name) == (Role.PUBLISHER, "ml")
     assert caller.may_publish("a")
     assert not caller.may_publish("b")
+
+
+def test_a_key_is_listed_without_its_secret_and_taken_back_for_good(
+    database: Database, tmp_path: Path
+) -> None:
+    made = run("key", "create", "--data", tmp_path, "--role", "oncall", "--name", "kim")
+    token = made.output.split()[-1]
+    key_id = token.split("_")[1]
+    assert Keys(database, SystemClock()).authenticate(token) is not None
+
+    revoked = run("key", "revoke", "--data", tmp_path, key_id, "--reason", "kim left")
+    listed = run("key", "list", "--data", tmp_path)
+
+    assert revoked.exit_code == listed.exit_code == 0, revoked.output + listed.output
+    assert Keys(database, SystemClock()).authenticate(token) is None
+    assert re.fullmatch(rf"{key_id} oncall 'kim' revoked \S+ \S+Z\n", listed.output)
+    with database.read() as c:
+        acts = [(one.act, one.subject, one.reason) for one in audit.entries(c)]
+    assert acts[-1] == ("key.revoke", f"ApiKey/{key_id}", "kim left")
+    again = run("key", "revoke", "--data", tmp_path, key_id, "--reason", "kim left")
+    assert again.exit_code == 1
+    assert "was revoked at" in again.output
+
+
+@pytest.mark.parametrize("role", [one for one in Role if one is not Role.PUBLISHER])
+def test_a_key_that_would_work_on_all_systems_is_not_made_for_one(
+    database: Database, tmp_path: Path, role: Role
+) -> None:
+    words = ("--role", role, "--name", "kim", "--system", "loans")
+
+    result = run("key", "create", "--data", tmp_path, *words)
+
+    assert result.exit_code == 1
+    assert f"one of role {role} works on all of them" in result.output
+    with database.read() as c:
+        assert audit.count(c) == 0
+
+
+@pytest.mark.parametrize("name", ["watchkeeper-alerting", " Watchkeeper up", "command line"])
+def test_no_key_has_the_name_of_the_machine(database: Database, tmp_path: Path, name: str) -> None:
+    result = run("key", "create", "--data", tmp_path, "--role", "oncall", "--name", name)
+
+    assert result.exit_code == 1
+    assert "an act of the machine" in result.output
+    with database.read() as c:
+        assert audit.count(c) == 0
 
 
 def test_the_schema_is_made_once_and_a_second_upgrade_finds_nothing(tmp_path: Path) -> None:

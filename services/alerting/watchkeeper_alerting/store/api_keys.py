@@ -47,6 +47,12 @@ def find(c: sa.Connection, key: str) -> StoredKey | None:
     return None if row is None else _stored(row)
 
 
+def listing(c: sa.Connection) -> list[StoredKey]:
+    """Return every key, the revoked ones too, oldest first."""
+    query = sa.select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+    return [_stored(row) for row in c.execute(query)]
+
+
 def revoke(c: sa.Connection, key: str, now: datetime) -> None:
     """Note that a key is no longer good."""
     c.execute(api_keys.update().where(api_keys.c.id == key).values(revoked_at=now))
