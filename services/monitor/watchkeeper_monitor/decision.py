@@ -81,7 +81,8 @@ def levels(policy: OversightPolicy, series: int) -> float:
 
     Each of `series` judged series is tested on its window and, over aligned pools of 2, 4, …
     windows, fewer than once more per window on average. By the union bound, whatever the
-    dependence, `1 / (2 series budget)` keeps false alarms to one in `budget` windows.
+    dependence, `1 / (2 series budget)` keeps false alarms to one in `budget` windows. A test
+    that looks several ways pays for its looks itself (`findings`).
 
     Examples
     --------
@@ -195,14 +196,13 @@ def _past_breach(
     what = f"{_named(value)} {_side(rule, inside=False)} {limit:g}"
     if value.test is None:
         return Judgement(State.WARN, f"{what}; there is no test for it, so it cannot breach")
-    found: Finding = find(value.test, limit, below=rule.below, dispersion=dispersion.factor)
+    found: Finding = find(value.test, limit, below=rule.below, dispersion=dispersion)
     if found.certain:
         return Judgement(State.BREACH, f"{what}; {found.words}; {_size(value)}")
-    words = found.words + (f", {dispersion.words}," if dispersion.words else "")
     level = f"the level {alpha:.2g} set by the alarm budget"
     if found.probability < alpha:
-        return Judgement(State.BREACH, f"{what}; {words} passes {level}; {_size(value)}")
-    short = f"{words} does not pass {level}: not enough evidence for a breach"
+        return Judgement(State.BREACH, f"{what}; {found.words} passes {level}; {_size(value)}")
+    short = f"{found.words} does not pass {level}: not enough evidence for a breach"
     return Judgement(State.WARN, f"{what}; {short}; {_size(value)}")
 
 

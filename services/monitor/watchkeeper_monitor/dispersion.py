@@ -8,6 +8,7 @@ divides the evidence of later windows.
 | test | sight | varies as (1 on average for independent rows) |
 |---|---|---|
 | two-sample chi-square | statistic, degrees of freedom | their ratio |
+| mean ridit beside it | mean, variance | squared distance from the mean of all / its variance |
 | rates, gaps, ratios, means | effect, variance | squared step between neighbours / its variance |
 
 Neighbours, because a rate has no reference it should equal, and a slow slide must not pass as
@@ -23,12 +24,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from watchkeeper_monitor.metrics.values import (
     Estimate,
@@ -40,6 +40,8 @@ from watchkeeper_monitor.metrics.values import (
     TwoSample,
     Value,
 )
+from watchkeeper_monitor.outliers import held_mean
+from watchkeeper_monitor.usual import Usual, usual
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,7 +55,6 @@ ASSUMED = 3.0
 Its null hypothesis is that nothing changed, and there every window in control stands. A limit
 on a rate is tested at the limit, far from which windows in control should be: there it is 1.
 """
-_TAIL = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,16 @@ class Sight:
     shared
         Which part of the variation all windows have in common: the reference's own error,
         `n / (n + m)` with n rows against m.
+    ridit, variance
+        Where a series of ordered cells lies, as in `TwoSample`; no variance where it has none.
     """
 
     effect: float
     spread: float
     is_ratio: bool
     shared: float = 0.0
+    ridit: float = 0.0
+    variance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +92,24 @@ class Dispersion:
         At least 1.
     words
         Where it comes from, for the reason; empty where there is nothing to say.
+    usual
+        Where the series lies in control, once that is learnt; None where it has no order.
     """
 
     factor: float = 1.0
     words: str = ""
+    usual: Usual | None = None
 
 
 INDEPENDENT = Dispersion()
 """Rows are taken to be independent of each other."""
 
 
-def fixed(factor: float) -> Dispersion:
-    """Return the factor that a policy declares."""
-    return Dispersion(max(factor, 1.0), f"dispersion {factor:g} fixed by the policy")
+def fixed(factor: float, known: Dispersion = INDEPENDENT) -> Dispersion:
+    """Return the factor that a policy declares, and of what is known where the series lies."""
+    least = max(factor, 1.0)
+    where = None if known.usual is None else replace(known.usual, factor=least)
+    return Dispersion(least, f"dispersion {factor:g} fixed by the policy", where)
 
 
 def sight(value: Value) -> Sight | None:
@@ -109,7 +119,14 @@ def sight(value: Value) -> Sight | None:
         if not test.dof:
             return None
         shared = value.n / max(value.n + (value.reference_n or 0), 1)
-        return Sight(test.statistic, float(test.dof), is_ratio=True, shared=shared)
+        return Sight(
+            test.statistic,
+            float(test.dof),
+            is_ratio=True,
+            shared=shared,
+            ridit=test.ridit,
+            variance=test.variance,
+        )
     found = _effect(test)
     return Sight(*found, is_ratio=False) if found is not None and found[1] > 0 else None
 
@@ -172,7 +189,8 @@ def learnt(
         taught = 1.0
     if count >= FEWEST:
         factor = max(1.0, taught)
-        return Dispersion(factor, f"dispersion {factor:.2g} learnt over {count} windows in control")
+        words = f"dispersion {factor:.2g} learnt over {count} windows in control"
+        return Dispersion(factor, words, _where(ordered))
     if known is not None:
         return known
     factor = max(until_then, taught) if until_then > 1 else 1.0
@@ -191,17 +209,11 @@ def _ratios(ordered: Sequence[Sight]) -> tuple[Floats, float]:
 
 
 def _mean(ratios: Floats, dof: float) -> float:
-    """Return the mean of scaled chi-squares and one standard error, outliers held to the tail.
-
-    What lies beyond the 99.9 % point of a chi-square with the same median is counted as that
-    point: a handful of windows out of control cannot lift the factor.
-    """
-    median = float(np.median(ratios)) / (_quantile(0.5, dof) / dof)
-    if median <= 0:
-        return 0.0
-    held = np.minimum(ratios, median * _quantile(_TAIL, dof) / dof)
-    return float(held.mean()) * (1 + math.sqrt(2 / (dof * ratios.size)))
+    """Return the mean of scaled chi-squares, outliers held, and one standard error."""
+    return held_mean(ratios, dof) * (1 + math.sqrt(2 / (dof * ratios.size)))
 
 
-def _quantile(share: float, dof: float) -> float:
-    return float(special.chdtri(dof, 1 - share))
+def _where(ordered: Sequence[Sight]) -> Usual | None:
+    """Return where the series lies, if enough of its sights say so."""
+    pairs = np.array([(one.ridit, one.variance) for one in ordered if one.variance > 0])
+    return usual(pairs[:, 0], pairs[:, 1]) if len(pairs) >= FEWEST else None

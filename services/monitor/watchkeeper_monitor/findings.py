@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from watchkeeper_monitor import intervals
+from watchkeeper_monitor.dispersion import INDEPENDENT, Dispersion
 from watchkeeper_monitor.metrics.values import (
     Census,
     Estimate,
@@ -15,6 +17,7 @@ from watchkeeper_monitor.metrics.values import (
     Test,
     TwoSample,
 )
+from watchkeeper_monitor.usual import SAME, Usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Finding:
     certain: bool = False
 
 
-def find(test: Test, limit: float, *, below: bool, dispersion: float = 1.0) -> Finding:
+def find(test: Test, limit: float, *, below: bool, dispersion: Dispersion = INDEPENDENT) -> Finding:
     """Test a value against the limit that it has passed.
 
     Parameters
@@ -46,13 +49,24 @@ def find(test: Test, limit: float, *, below: bool, dispersion: float = 1.0) -> F
         The limit is passed from above: small values are bad.
     dispersion
         Divides chi-square, and the rows behind rates and means: clustered rows are worth
-        fewer than independent ones.
+        fewer than independent ones. Where it knows what is usual, drift is tested by that
+        too (see `usual`), and the evidence pays for three tests.
     """
+    if isinstance(test, Census):
+        return Finding(0.0, "every row was counted", certain=True)
+    if isinstance(test, TwoSample):
+        return _two_sample(test, dispersion)
+    found = _at_limit(test, limit, below, dispersion.factor)
+    return Finding(found.probability, _with_origin(found.words, dispersion))
+
+
+def _at_limit(
+    test: Rate | RateGap | RateRatio | Mean | Estimate,
+    limit: float,
+    below: bool,  # noqa: FBT001
+    dispersion: float,
+) -> Finding:
     match test:
-        case Census():
-            return Finding(0.0, "every row was counted", certain=True)
-        case TwoSample():
-            return _two_sample(test, dispersion)
         case Rate():
             return _rate(test, limit, below, dispersion)
         case RateGap() | RateRatio():
@@ -63,11 +77,32 @@ def find(test: Test, limit: float, *, below: bool, dispersion: float = 1.0) -> F
             return _estimate(test, limit, below, dispersion)
 
 
-def _two_sample(test: TwoSample, dispersion: float) -> Finding:
-    statistic = test.statistic / dispersion
+def _with_origin(words: str, dispersion: Dispersion) -> str:
+    return f"{words}, {dispersion.words}," if dispersion.words else words
+
+
+def _two_sample(test: TwoSample, dispersion: Dispersion) -> Finding:
+    """Return the strongest of three looks, once what is usual is known; the first until then."""
+    statistic = test.statistic / dispersion.factor
     degrees = "1 degree" if test.dof == 1 else f"{test.dof} degrees"
-    words = f"chi2 {statistic:.1f} with {degrees} of freedom"
-    return Finding(intervals.chi2_beyond(statistic, test.dof), words)
+    words = _with_origin(f"chi2 {statistic:.1f} with {degrees} of freedom", dispersion)
+    looks = [Finding(intervals.chi2_beyond(statistic, test.dof), words)]
+    if dispersion.usual is not None and test.variance > 0:
+        looks += _places(test, dispersion.usual)
+    found = min(looks, key=lambda look: look.probability)
+    return Finding(min(1.0, len(looks) * found.probability), found.words)
+
+
+def _places(test: TwoSample, usual: Usual) -> Iterator[Finding]:
+    """Yield how far a window or pool lies from what is usual, and from the reference."""
+    dof = usual.windows - 1
+    origin = f"dispersion {usual.factor:.2g} between {usual.windows} windows in control,"
+    for t, place, whose in (
+        (usual.from_usual(test), usual.mean, "is usual"),
+        (usual.from_reference(test), SAME, "is the reference's"),
+    ):
+        words = f"mean ridit {test.ridit:.3f} where {place:.3f} {whose}, t {t:.1f}, {origin}"
+        yield Finding(intervals.student_beyond(t, dof), words)
 
 
 def _rate(test: Rate, limit: float, below: bool, dispersion: float) -> Finding:  # noqa: FBT001

@@ -169,3 +169,14 @@ def normal_beyond(value: float, error: float, limit: float, *, below: bool) -> f
 def chi2_beyond(statistic: float, dof: int) -> float:
     """Return the upper tail of chi-square; 1 without a degree of freedom."""
     return float(special.chdtrc(dof, statistic)) if dof > 0 else 1.0
+
+
+def student_beyond(t: float, dof: int) -> float:
+    """Return the two-sided probability of a t at least so far from 0.
+
+    Examples
+    --------
+    >>> round(student_beyond(-2.045, 29), 4)
+    0.05
+    """
+    return 2 * float(special.stdtr(dof, -abs(t)))

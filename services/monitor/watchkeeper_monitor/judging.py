@@ -216,11 +216,11 @@ def _looks(
 
 
 def _asked(rule: Rule, value: Value, scale: int, experience: Experience | None) -> Asked:
-    if rule.dispersion is not None:
-        return partial(fixed, rule.dispersion)
-    if experience is None:
-        return independent
-    return partial(experience.dispersion, key_of(value), scale, assumed(value.test))
+    known = independent
+    if experience is not None:
+        known = partial(experience.dispersion, key_of(value), scale, assumed(value.test))
+    factor = rule.dispersion
+    return known if factor is None else lambda: fixed(factor, known())
 
 
 def _measurement(

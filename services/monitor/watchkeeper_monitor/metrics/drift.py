@@ -15,6 +15,7 @@ from watchkeeper_monitor.metrics import curves, distances
 from watchkeeper_monitor.metrics.chisquare import two_samples
 from watchkeeper_monitor.metrics.distances import Pairs
 from watchkeeper_monitor.metrics.ragged import Ragged
+from watchkeeper_monitor.metrics.ridits import placed
 from watchkeeper_monitor.metrics.values import TwoSample, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.layout import layout_of
@@ -131,7 +132,8 @@ def measure_many(
     none = np.zeros(plan.cells.size, dtype=np.int64)
     base = np.tile(none if reference is None else plan.bins(reference), times)
     sizes = cells.sum(counts).tolist(), cells.sum(base).tolist()
-    tests = two_samples(cells, counts, base)
+    ordered = [at < len(grid.axes) for at in range(len(plan.names))] * times
+    tests = placed(two_samples(cells, counts, base), ordered, cells, counts, base)
     pairs = Pairs.of(cells, counts, base)
     binned = {
         name: _listed(function(pairs))

@@ -10,10 +10,23 @@ import msgspec
 
 
 class TwoSample(msgspec.Struct, frozen=True, gc=False):
-    """Chi-square of window against reference, rare cells pooled."""
+    """Chi-square of window against reference, rare cells pooled.
+
+    Parameters
+    ----------
+    statistic, dof
+        The test against the reference.
+    ridit, variance, base_variance
+        Where the window lies, for cells that have an order (see `ridits`): the chance that a
+        row of it is above one of the reference, and its variance for independent rows, of the
+        window's and of the reference's. Without an order the variances are 0.
+    """
 
     statistic: float
     dof: int
+    ridit: float = 0.0
+    variance: float = 0.0
+    base_variance: float = 0.0
 
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
