@@ -99,10 +99,10 @@ def _places(test: TwoSample, usual: Usual) -> Iterator[Finding]:
     origin = f"dispersion {usual.factor:.2g} between {usual.windows} windows in control,"
     for t, place, whose in (
         (usual.from_usual(test), usual.mean, "is usual"),
-        (usual.from_reference(test), SAME, "is the reference's"),
+        (usual.from_reference(test), SAME, "would be alike"),
     ):
-        words = f"mean ridit {test.ridit:.3f} where {place:.3f} {whose}, t {t:.1f}, {origin}"
-        yield Finding(intervals.student_beyond(t, dof), words)
+        where = f"rows lie above {test.ridit:.1%} of the reference where {place:.1%} {whose}"
+        yield Finding(intervals.student_beyond(t, dof), f"{where}, t {t:.1f}, {origin}")
 
 
 def _rate(test: Rate, limit: float, below: bool, dispersion: float) -> Finding:  # noqa: FBT001

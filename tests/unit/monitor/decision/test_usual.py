@@ -122,7 +122,7 @@ def test_an_offset_since_the_first_window_does_not_pass_for_dispersion() -> None
     assert abs(known.usual.from_usual(later)) < 3
     said = found(later, known)
     assert said.probability < LEVEL
-    assert "where 0.500 is the reference's, t " in said.words
+    assert "of the reference where 50.0% would be alike, t " in said.words
 
 
 def test_a_slow_drift_that_was_learnt_is_still_seen_against_the_reference() -> None:
@@ -161,7 +161,8 @@ def test_three_looks_share_the_level_and_the_strongest_speaks() -> None:
     assert of_three.words.startswith("chi2 60.0 with 9 degrees of freedom, dispersion 1 learnt")
     moved = found(TwoSample(9.0, 9, 0.6, 1e-4, 1e-5), known)
     assert moved.words == (
-        "mean ridit 0.600 where 0.500 is usual, t 9.8, dispersion 1 between 30 windows in control,"
+        "rows lie above 60.0% of the reference where 50.0% is usual, t 9.8, "
+        "dispersion 1 between 30 windows in control,"
     )
 
 
