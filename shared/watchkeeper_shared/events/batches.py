@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.events.classes import as_classes, class_name
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind, Row
-from watchkeeper_shared.events.shapes import INSTANT, MAX_CELLS, MAX_COLUMNS, MIXED
+from watchkeeper_shared.events.shapes import EXACT, INSTANT, MAX_CELLS, MAX_COLUMNS, MIXED
 
 __all__ = ["as_classes", "concatenate", "from_rows", "slices", "to_bytes", "values_column"]
 
@@ -27,6 +28,9 @@ _REQUIRED_TYPES: dict[str, pa.DataType | None] = {
     "score": pa.float64(),
     "latency_ms": pa.float64(),
 }
+
+ANSWERS = ("prediction", "label")
+"""What is a class in some systems and a number in others."""
 
 _ORDER: dict[Kind, tuple[str, ...]] = {
     Kind.PREDICTIONS: (
@@ -100,17 +104,19 @@ def _put(
 
 
 def values_column(values: Sequence[object]) -> pa.Array:
-    """Return numbers as numbers, texts as texts, and both together as a mixed column."""
+    """Return numbers as numbers, texts as texts, and what is no column of one as a mixed one."""
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         numbers = [float(one) if isinstance(one, int | float) else None for one in values]
+        whole = [one if isinstance(one, int) and abs(one) > EXACT else None for one in values]
         texts = [one if isinstance(one, str) else None for one in values]
-    if all(text is None for text in texts):
-        return pa.array(numbers, pa.float64())
     mask = pa.array([one is None for one in values])
-    pair = [pa.array(numbers, pa.float64()), pa.array(texts, pa.string())]
-    return pa.StructArray.from_arrays(pair, fields=list(MIXED), mask=mask)
+    fields = [
+        pa.array(part, field.type)
+        for part, field in zip((numbers, whole, texts), MIXED, strict=True)
+    ]
+    return pa.StructArray.from_arrays(fields, fields=list(MIXED), mask=mask)
 
 
 def to_bytes(batch: pa.RecordBatch) -> bytes:
@@ -124,6 +130,10 @@ def to_bytes(batch: pa.RecordBatch) -> bytes:
 def concatenate(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Join batches; what one of them has no column for is null in its rows.
 
+    No value reads otherwise for what is beside it: whole numbers become floats next to floats,
+    but for answers that would then no longer be told apart, which become texts. Those of a
+    regression are floats already, see `validation`.
+
     Raises
     ------
     ValueError
@@ -133,21 +143,29 @@ def concatenate(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
         raise ValueError("there must be at least one batch to join")
     if len(batches) == 1:
         return batches[0]
-    types: dict[str, pa.DataType] = {}
+    parts: dict[str, list[pa.Array]] = {}
     for batch in batches:
-        for field in batch.schema:
-            known = types.get(field.name)
-            types[field.name] = field.type if known is None else _meet(known, field.type)
-    schema = pa.schema(list(types.items()))
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            parts.setdefault(name, []).append(column)
+    schema = pa.schema([(name, _type_of(name, columns)) for name, columns in parts.items()])
     return pa.concat_batches([_widen(batch, schema) for batch in batches])
 
 
-def _meet(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """Return the type that holds the values of both."""
-    if one == other:
-        return one
-    both_numbers = {one, other} == {pa.int64(), pa.float64()}
-    return pa.float64() if both_numbers else pa.string()
+def _type_of(name: str, columns: Sequence[pa.Array]) -> pa.DataType:
+    """Return the type that holds the values of all; of nothing but nulls any type would."""
+    filled = [column for column in columns if column.null_count < len(column)] or columns
+    types = {column.type for column in filled}
+    if len(types) == 1:
+        return filled[0].type
+    if types != {pa.int64(), pa.float64()}:
+        return pa.string()
+    whole = (column for column in filled if pa.types.is_integer(column.type))
+    return pa.string() if name in ANSWERS and any(map(_is_long, whole)) else pa.float64()
+
+
+def _is_long(column: pa.Array) -> bool:
+    ends = pc.min_max(column)
+    return bool(ends["min"].as_py() < -EXACT or ends["max"].as_py() > EXACT)
 
 
 def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -166,6 +184,8 @@ def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
+    if column.null_count == len(column):
+        return pa.nulls(len(column), kind)
     return as_classes(column) if pa.types.is_string(kind) else column.cast(kind, safe=False)
 
 

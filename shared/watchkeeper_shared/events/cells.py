@@ -79,13 +79,14 @@ def _all_finite(numbers: pa.Array) -> bool:
 
 
 def _numbers(name: str, column: pa.Array, refuse: Refuse) -> pa.Array:
-    """Return numbers; a text among them is refused, also one that looks like a number."""
+    """Return floats; a text among them is refused, also one that looks like a number."""
     if column.type == MIXED:
-        numbers, texts = column.flatten()
+        numbers, _, texts = column.flatten()
     elif pa.types.is_string(column.type):
         numbers, texts = pa.nulls(len(column), pa.float64()), column
     else:
-        return column
+        # One type whatever the sender's: what is whole in one batch need not be in the next.
+        return column.cast(pa.float64(), safe=False)
     refuse(
         texts.is_valid(),
         RejectCode.WRONG_TYPE,

@@ -39,8 +39,8 @@ def as_classes(column: pa.Array) -> pa.Array:
     if pa.types.is_string(column.type):
         return column
     if pa.types.is_struct(column.type):
-        numbers, texts = column.flatten()
-        return pc.coalesce(texts, as_classes(numbers))
+        numbers, whole, texts = column.flatten()
+        return pc.coalesce(texts, as_classes(whole), as_classes(numbers))
     if not pa.types.is_floating(column.type):
         return column.cast(pa.string())
     # A class comes back again and again, so only the distinct values are written in Python.

@@ -13,8 +13,15 @@ from watchkeeper_shared.events.rows import Kind
 
 INSTANT = pa.timestamp("us", "UTC")
 
-MIXED = pa.struct([("number", pa.float64()), ("text", pa.string())])
-"""Numbers and texts under one name, as row JSON allows; `validation` makes one of them."""
+MIXED = pa.struct([("number", pa.float64()), ("whole", pa.int64()), ("text", pa.string())])
+"""Numbers and texts under one name, as row JSON allows; `validation` makes one of them.
+
+A whole number past `EXACT` is beside its nearest float also as it was written: as a class it is
+another than its neighbour.
+"""
+
+EXACT = 2**53
+"""Up to here every whole number is a float64 of its own."""
 
 MAX_CELLS = 20_000_000
 """Rows times columns of one batch: some 160 MB; more is refused, whatever the bytes were."""

@@ -96,10 +96,10 @@ def test_numbers_and_texts_under_one_name_stay_apart_until_validation() -> None:
 
     assert column.type == MIXED
     assert column.to_pylist() == [
-        {"number": 1.0, "text": None},
-        {"number": None, "text": "x"},
+        {"number": 1.0, "whole": None, "text": None},
+        {"number": None, "whole": None, "text": "x"},
         None,
-        {"number": 0.5, "text": None},
+        {"number": 0.5, "whole": None, "text": None},
     ]
 
 
