@@ -43,6 +43,22 @@ class TicketView:
     possible: tuple[str, ...]
 
 
+def alert_of(c: sa.Connection, alert: str) -> StoredAlert:
+    """Return one alert; raise `NotFound` if there is none of this id."""
+    stored = alert_store.find(c, alert)
+    if stored is None:
+        raise NotFound(f"no alert {alert!r}")
+    return stored
+
+
+def ticket_of(c: sa.Connection, ticket: str) -> StoredTicket:
+    """Return one ticket; raise `NotFound` if there is none of this id."""
+    stored = ticket_store.find(c, ticket)
+    if stored is None:
+        raise NotFound(f"no ticket {ticket!r}")
+    return stored
+
+
 def alert_view(c: sa.Connection, alert: str) -> AlertView:
     """Return one alert with what belongs to it.
 
@@ -51,9 +67,7 @@ def alert_view(c: sa.Connection, alert: str) -> AlertView:
     NotFound
         There is no such alert.
     """
-    stored = alert_store.find(c, alert)
-    if stored is None:
-        raise NotFound(f"no alert {alert!r}")
+    stored = alert_of(c, alert)
     return AlertView(stored, alert_store.ticket_of(c, alert), deliveries.of_alert(c, alert))
 
 
@@ -65,9 +79,7 @@ def ticket_view(c: sa.Connection, ticket: str) -> TicketView:
     NotFound
         There is no such ticket.
     """
-    stored = ticket_store.find(c, ticket)
-    if stored is None:
-        raise NotFound(f"no ticket {ticket!r}")
+    stored = ticket_of(c, ticket)
     found = None if stored.evidence is None else evidence.find(c, stored.evidence)
     possible = tuple(str(act) for act in tickets.acts_from(stored.state))
     note = _evidence_note(stored, found)

@@ -198,3 +198,19 @@ def test_the_audit_log_is_read_in_pages(service: RunningService) -> None:
     assert indexes == list(range(1, len(indexes) + 1))
     assert rest["next"] is None
     assert rest["total"] == len(indexes)
+
+
+def test_lists_go_on_page_by_page_and_say_when_they_end(service: RunningService) -> None:
+    for number in range(5):  # all in one instant, so that only the id tells them apart
+        breach(service, a_breach(breach=f"{number}" * 40))
+    reader = service.as_(Role.VIEWER)
+
+    for kind in ("alerts", "tickets"):
+        path, pages = f"/v1/{kind}?limit=2", [reader.get(f"/v1/{kind}?limit=2").json()]
+        while pages[-1]["next"] is not None:
+            pages.append(reader.get(f"{path}&after={pages[-1]['next']}").json())
+        assert [len(page[kind]) for page in pages] == [2, 2, 1]
+        whole = reader.get(f"/v1/{kind}").json()
+        assert [one for page in pages for one in page[kind]] == whole[kind]
+        assert whole["next"] is None
+        assert reader.get(f"/v1/{kind}?after=none").status_code == 404

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from watchkeeper_alerting.alerts import AlertState
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
@@ -15,6 +18,7 @@ from watchkeeper_alerting.store import alerts, tickets
 from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_alerting.testing.service import RunningService
+from watchkeeper_alerting.tickets import TicketState
 from watchkeeper_shared.db.keys import Role
 
 HOSTILE = "<script>alert(1)</script>"
@@ -201,3 +205,31 @@ def test_logging_out_ends_the_session(service: RunningService) -> None:
     visit.post("/logout")
 
     assert visit.get("/").status_code == 303
+
+
+def test_what_is_open_is_shown_however_much_came_and_went_after_it(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    later = service.clock.now() + timedelta(hours=1)
+    with service.database.transaction() as c:
+        alert, ticket = alerts.listing(c)[0], tickets.listing(c)[0]
+        over, closed = AlertState.RESOLVED, TicketState.CLOSED
+        for number in range(200):
+            name = f"{number:03d}"
+            one = replace(alert, id=f"a-{name}", breach=name, opened_at=later, state=over)
+            work = replace(ticket, id=f"t-{name}", breach=name, opened_at=later, state=closed)
+            alerts.add(c, one)
+            tickets.add(c, replace(work, alert=one.id))
+    visit = Visit(service, Role.ONCALL)
+
+    system, first = visit.get("/systems/employment-ma").text, visit.get("/alerts").text
+    older = re.search(r'href="(/alerts\?after=[^"]+)">Older', first)
+
+    assert f"/alerts/{alert.id}" in system
+    assert f"/tickets/{ticket.id}" in system
+    assert f"/alerts/{alert.id}" not in first
+    assert older is not None
+    last = visit.get(older[1]).text
+    assert f"/alerts/{alert.id}" in last
+    assert "Older" not in last
+    assert f"/tickets/{ticket.id}" in visit.get("/tickets?state=new").text

@@ -27,12 +27,16 @@ def list_alerts(
     _: Reader,
     state: AlertState | None = None,
     system: str | None = None,
+    after: str | None = None,
     limit: int = 200,
 ) -> dict[str, Any]:
-    """Return alerts, newest first."""
+    """Return alerts, newest first; `next` is the `after` of the next page, None at the end."""
+    size = page_size(limit)
     with ctx.database.read() as c:
-        found = alerts.listing(c, state=state, system=system, limit=page_size(limit))
-    return {"alerts": [reading.alert_json(one) for one in found]}
+        last = None if after is None else reading.alert_of(c, after)
+        found = alerts.listing(c, state=state, system=system, after=last, limit=size + 1)
+    following = found[size - 1].id if len(found) > size else None
+    return {"alerts": [reading.alert_json(one) for one in found[:size]], "next": following}
 
 
 @router.get("/alerts/{alert}")

@@ -30,12 +30,16 @@ def list_tickets(
     _: Reader,
     state: TicketState | None = None,
     system: str | None = None,
+    after: str | None = None,
     limit: int = 200,
 ) -> dict[str, Any]:
-    """Return tickets, newest first."""
+    """Return tickets, newest first; `next` is the `after` of the next page, None at the end."""
+    size = page_size(limit)
     with ctx.database.read() as c:
-        found = tickets.listing(c, state=state, system=system, limit=page_size(limit))
-    return {"tickets": [reading.ticket_json(one) for one in found]}
+        last = None if after is None else reading.ticket_of(c, after)
+        found = tickets.listing(c, state=state, system=system, after=last, limit=size + 1)
+    following = found[size - 1].id if len(found) > size else None
+    return {"tickets": [reading.ticket_json(one) for one in found[:size]], "next": following}
 
 
 @router.get("/tickets/{ticket}")

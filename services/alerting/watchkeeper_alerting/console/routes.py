@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from watchkeeper_alerting import reading
 from watchkeeper_alerting.alerts import AlertState
 from watchkeeper_alerting.api.context import Context, Ctx
 from watchkeeper_alerting.console.access import Sent, Visitor, local, sessions_of
@@ -37,6 +38,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _MOST = 100_000
 _WINDOWS = 400
 _ENTRIES = 100
+_LISTED = 200
+_OPEN = 100
 
 
 @router.get(CSS_PATH)
@@ -100,16 +103,16 @@ def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
     system = _system(ctx, name)
     with ctx.database.read() as c:
         found = measurements.select(c, Filter(system=name, latest=True), _MOST)
-        firing = alerts.listing(c, system=name, limit=20)
-        waiting = tickets.listing(c, system=name, limit=20)
+        firing = alerts.listing(c, system=name, over=False, limit=_OPEN)
+        waiting = tickets.listing(c, system=name, over=False, limit=_OPEN)
     return page(
         "system.html",
         name=name,
         system=system,
         tables=tables(found),
         newest=max(found, key=lambda one: one.window_end, default=None),
-        alerts=[one for one in firing if one.state is not AlertState.RESOLVED],
-        tickets=[one for one in waiting if one.state is not TicketState.CLOSED],
+        alerts=firing,
+        tickets=waiting,
         caller=caller,
         now=ctx.clock.now(),
         link=series_link,
@@ -150,23 +153,41 @@ def show_series(  # noqa: PLR0913, PLR0917 - the caller, the context, and what n
 
 
 @router.get("/alerts")
-def show_alerts(ctx: Ctx, caller: Visitor, state: AlertState | None = None) -> Response:
-    """Show alerts, newest first."""
+def show_alerts(
+    ctx: Ctx, caller: Visitor, state: AlertState | None = None, after: str | None = None
+) -> Response:
+    """Show alerts, newest first, a page at a time."""
     with ctx.database.read() as c:
-        found = alerts.listing(c, state=state)
-    states = [str(one) for one in AlertState]
-    now = ctx.clock.now()
-    return page("alerts.html", alerts=found, states=states, chosen=state, caller=caller, now=now)
+        last = None if after is None else reading.alert_of(c, after)
+        found = alerts.listing(c, state=state, after=last, limit=_LISTED + 1)
+    return page(
+        "alerts.html",
+        alerts=found[:_LISTED],
+        older=found[_LISTED - 1].id if len(found) > _LISTED else None,
+        states=[str(one) for one in AlertState],
+        chosen=state,
+        caller=caller,
+        now=ctx.clock.now(),
+    )
 
 
 @router.get("/tickets")
-def show_tickets(ctx: Ctx, caller: Visitor, state: TicketState | None = None) -> Response:
-    """Show tickets, newest first."""
+def show_tickets(
+    ctx: Ctx, caller: Visitor, state: TicketState | None = None, after: str | None = None
+) -> Response:
+    """Show tickets, newest first, a page at a time."""
     with ctx.database.read() as c:
-        found = tickets.listing(c, state=state)
-    states = [str(one) for one in TicketState]
-    now = ctx.clock.now()
-    return page("tickets.html", tickets=found, states=states, chosen=state, caller=caller, now=now)
+        last = None if after is None else reading.ticket_of(c, after)
+        found = tickets.listing(c, state=state, after=last, limit=_LISTED + 1)
+    return page(
+        "tickets.html",
+        tickets=found[:_LISTED],
+        older=found[_LISTED - 1].id if len(found) > _LISTED else None,
+        states=[str(one) for one in TicketState],
+        chosen=state,
+        caller=caller,
+        now=ctx.clock.now(),
+    )
 
 
 @router.get("/tickets/{ticket}/evidence")

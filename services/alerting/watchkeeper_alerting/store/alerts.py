@@ -57,12 +57,20 @@ def listing(
     *,
     state: AlertState | None = None,
     system: str | None = None,
+    over: bool = True,
+    after: StoredAlert | None = None,
     limit: int = 200,
 ) -> list[StoredAlert]:
-    """Return alerts, newest first."""
+    """Return alerts, newest first; without those that are over, or from one of them on."""
     query = sa.select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.id).limit(limit)
     if state is not None:
         query = query.where(alerts.c.state == str(state))
+    if not over:
+        query = query.where(alerts.c.state != str(AlertState.RESOLVED))
+    if after is not None:
+        older = alerts.c.opened_at < after.opened_at
+        beside = sa.and_(alerts.c.opened_at == after.opened_at, alerts.c.id > after.id)
+        query = query.where(older | beside)
     if system is not None:
         query = query.where(alerts.c.system == system)
     return [_stored(row) for row in c.execute(query)]

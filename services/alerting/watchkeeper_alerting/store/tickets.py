@@ -68,12 +68,20 @@ def listing(
     *,
     state: TicketState | None = None,
     system: str | None = None,
+    over: bool = True,
+    after: StoredTicket | None = None,
     limit: int = 200,
 ) -> list[StoredTicket]:
-    """Return tickets, newest first."""
+    """Return tickets, newest first; without those that are over, or from one of them on."""
     query = sa.select(tickets).order_by(tickets.c.opened_at.desc(), tickets.c.id).limit(limit)
     if state is not None:
         query = query.where(tickets.c.state == str(state))
+    if not over:
+        query = query.where(tickets.c.state != str(TicketState.CLOSED))
+    if after is not None:
+        older = tickets.c.opened_at < after.opened_at
+        beside = sa.and_(tickets.c.opened_at == after.opened_at, tickets.c.id > after.id)
+        query = query.where(older | beside)
     if system is not None:
         query = query.where(tickets.c.system == system)
     return [_stored(row) for row in c.execute(query)]
