@@ -18,7 +18,12 @@ from watchkeeper_ingest.metrics import IngestMetrics, Refusal
 from watchkeeper_ingest.settings import IngestSettings
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.keys import Caller
-from watchkeeper_shared.errors import LogUnavailable, RetryableError, StoreUnavailable
+from watchkeeper_shared.errors import (
+    LogUnavailable,
+    MalformedRecord,
+    RetryableError,
+    StoreUnavailable,
+)
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 
@@ -102,6 +107,9 @@ class Intake:
                 await self._hand_over(sent.kind, accepted)
         except TooLarge:
             self._metrics.rejected(Refusal.TOO_LARGE)
+            raise
+        except MalformedRecord as error:
+            self._metrics.rejected(RejectCode(error.code))
             raise
         except RetryableError as error:
             self._metrics.rejected(_refusal(error))

@@ -162,6 +162,25 @@ def test_what_was_taken_is_counted(client: httpx.Client) -> None:
     assert "watchkeeper_ingest_duplicates_total 1.0" in page
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "reason"),
+    [
+        (b"{", {"Content-Type": "application/json"}, "malformed"),
+        (b"a,b", {"Content-Type": "text/csv"}, "unsupported"),
+        (b"x", {"Content-Type": "application/json", "Content-Encoding": "gzip"}, "malformed"),
+        (b"x" * 20_000, {"Content-Type": "application/json"}, "malformed"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_counted_by_its_reason(
+    client: httpx.Client, body: bytes, headers: dict[str, str], reason: str
+) -> None:
+    refused = client.post("/v1/predictions", content=body, headers=headers)
+    page = client.get("/metrics").text
+
+    assert refused.json()["code"] == reason
+    assert f'watchkeeper_ingest_rejected_total{{reason="{reason}"}} 1.0' in page
+
+
 def test_the_service_is_ready_and_alive(client: httpx.Client) -> None:
     assert client.get("/healthz").json()["ok"]
     assert client.get("/readyz").json()["checks"] == {
