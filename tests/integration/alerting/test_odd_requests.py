@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+
+import httpx
 import pytest
 
 from watchkeeper_alerting.testing.service import RunningService
@@ -47,3 +50,27 @@ def test_a_login_with_what_no_database_holds_is_refused(service: RunningService)
     answer = service.as_(None).post("/login", data=sent, headers={"Origin": service.url})
 
     assert answer.status_code in (401, 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/apply", 401), ("/v1/tickets/t-1/transitions", 401), ("/login", 403)]
+)
+def test_a_stranger_is_refused_before_the_body_is_read(
+    service: RunningService, path: str, status: int
+) -> None:
+    at = httpx.URL(service.url)
+    head = f"POST {path} HTTP/1.1\r\nHost: watch\r\nContent-Length: 900000\r\n\r\n{{"
+
+    with socket.create_connection((at.host, at.port or 80), timeout=20) as caller:
+        caller.sendall(head.encode())  # and nothing more: the answer must not wait for it
+        answer = caller.recv(64)
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_form_is_no_longer_than_a_form_can_be(service: RunningService) -> None:
+    sent = {"token": "x" * 100_000, "next": "/"}
+
+    answer = service.as_(None).post("/login", data=sent, headers={"Origin": service.url})
+
+    assert answer.status_code == 413

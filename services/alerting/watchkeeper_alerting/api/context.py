@@ -14,7 +14,7 @@ from watchkeeper_alerting.backtesting import Backtester
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.observability.callers import having
+from watchkeeper_shared.observability.callers import anyone, having
 
 _STATE = "watchkeeper_alerting"
 _LONGEST_PAGE = 1000
@@ -60,14 +60,25 @@ def context_of(request: Request) -> Context:
 
 
 async def body_of(request: Request) -> bytes:
+    """Return the whole body; nothing of it is read for somebody who has no key.
+
+    Raises
+    ------
+    HTTPException
+        401: nobody we know; 413: more bytes than the context allows.
+    """
+    await anyone(request)
+    return await bounded(request, context_of(request).body_limit)
+
+
+async def bounded(request: Request, limit: int) -> bytes:
     """Return the whole body, or refuse it as soon as it is too large.
 
     Raises
     ------
     HTTPException
-        413: more bytes than the context allows.
+        413: more than `limit` bytes.
     """
-    limit = context_of(request).body_limit
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

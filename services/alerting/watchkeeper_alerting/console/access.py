@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from watchkeeper_alerting.api.context import Body, context_of
+from watchkeeper_alerting.api.context import bounded, context_of
 from watchkeeper_alerting.console.sessions import COOKIE, Sessions
 from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.errors import Forbidden
@@ -18,6 +18,7 @@ from watchkeeper_shared.observability.callers import authenticator
 
 _STATE = "watchkeeper_console"
 _NOT_FOR = (Role.PUBLISHER,)
+_LONGEST_FORM = 64 << 10  # a reason of 4,000 characters, each of four bytes, each written as %XX
 
 
 def install(app: FastAPI, sessions: Sessions) -> None:
@@ -63,16 +64,18 @@ class Form:
         return self.fields.get(name, "").strip()
 
 
-def form(request: Request, body: Body) -> Form:
+async def form(request: Request) -> Form:
     """Read a form that one of our own pages sent.
 
     Raises
     ------
     HTTPException
-        403: the browser says that it comes from another site, or does not say.
+        403: the browser says that it comes from another site, or does not say; 413: it is
+        longer than any form of ours.
     """
     if not _is_own(request):
         raise HTTPException(403, "this form was not sent from the console; open the page again")
+    body = await bounded(request, _LONGEST_FORM)
     pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
     return Form(dict(pairs))
 
