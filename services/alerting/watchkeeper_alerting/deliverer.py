@@ -142,9 +142,18 @@ class Deliverer:
     def _send(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> timedelta | None:
         if spec is None:
             raise RejectedByReceiver(f"there is no channel {delivery.channel!r} any more")
-        channel = self._opener.open(msgspec.convert(spec, ChannelSpec))
         notice = msgspec.convert(delivery.payload, Notice)
-        channel.send(delivery.id, notice, self._clock.now())
+        try:
+            channel = self._opener.open(msgspec.convert(spec, ChannelSpec))
+            channel.send(delivery.id, notice, self._clock.now())
+        except WatchkeeperError:
+            raise
+        except Exception as error:
+            # An address or a secret that a library stumbles over: one channel that cannot work
+            # must not end the process that tells all others.
+            logger.exception("channel_broke", extra={"channel": delivery.channel})
+            detail = f"the channel cannot work as it was applied: {type(error).__name__}: {error}"
+            raise RejectedByReceiver(detail) from error
         return channel.repeat
 
     def _delivered(self, delivery: StoredDelivery, repeat: timedelta | None) -> _Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import httpx
@@ -36,17 +36,20 @@ class Desk:
         self.receiver = receiver
         self.registry = CollectorRegistry()
         self.client = httpx.Client(trust_env=False)
-        opener = Opener(self.client, {}, timedelta(minutes=1))
+        opener = Opener(self.client, {"NO_BASE64": "whsec_é"}, timedelta(minutes=1))
         self.deliverer = Deliverer(
             database, clock, opener, Counters(self.registry), random.Random(1)
         )
 
-    def apply_channel(self, kind: str) -> None:
+    def apply_channel(
+        self, kind: str, fields: Mapping[str, object] | None = None, name: str = "oncall"
+    ) -> None:
+        spec = {"type": kind, "url": self.receiver.url, **(fields or {})}
         text = f"""\
 apiVersion: watchkeeper/v1
 kind: Channel
-metadata: {{name: oncall}}
-spec: {{type: {kind}, url: "{self.receiver.url}"}}
+metadata: {{name: {name}}}
+spec: {json.dumps(spec)}
 """
         with self.database.transaction() as c:
             application.apply(c, [SourceFile("c.yaml", text)], "admin", self.clock.now())
@@ -133,6 +136,33 @@ def test_a_refusal_is_final_and_visible(desk: Desk) -> None:
     (only,) = desk.deliveries()
     assert (only.state, only.attempts) == ("failed", 1)
     assert "answered 410" in (only.last_error or "")
+    assert desk.counted("failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("webhook", {"url": "http://alertmanager..example.org/"}),
+        ("webhook", {"url": "http://xn--/"}),
+        ("alertmanager", {"url": f"http://{'a' * 70}/"}),
+        ("webhook", {"secret_env": "NO_BASE64"}),
+        ("email", {"url": "smtp://127.0.0.1:1", "to": ["<"]}),
+        ("email", {"url": "smtp://127.0.0.1:1", "to": ["a@b"], "sender": '"'}),
+    ],
+)
+def test_a_channel_that_cannot_work_fails_alone(
+    desk: Desk, kind: str, fields: dict[str, object]
+) -> None:
+    desk.apply_channel("webhook", name="another")
+    desk.apply_channel(kind, fields)
+    desk.happen(BREACH_OPENED, "e-1")
+
+    desk.deliverer.step()
+
+    told, broken = desk.deliveries()
+    assert (told.channel, told.state) == ("another", "delivered")
+    assert (broken.channel, broken.state) == ("oncall", "failed")
+    assert "cannot" in (broken.last_error or "")
     assert desk.counted("failed") == 1
 
 
