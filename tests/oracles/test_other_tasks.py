@@ -10,6 +10,10 @@ import pytest
 from fairlearn.metrics import MetricFrame
 from sklearn import metrics as sk
 
+from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.metrics import measure
+from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.references import add_rows
 from watchkeeper_shared.specs import Group, Task
 
 CLASSES = list("abcd")
@@ -102,6 +106,48 @@ def test_many_classes_are_fair_by_accuracy(classes: Any) -> None:
 
     assert classes.answers.number("accuracy_difference", "SEX") == pytest.approx(exact, abs=1e-12)
     assert not [one for one in classes.answers.values if one.metric.startswith("demographic")]
+
+
+@pytest.fixture(scope="module")
+def strangers(classes: Any) -> pa.RecordBatch:
+    """Rows of which a third have a class, predicted and true, that the reference never held."""
+    names, window = classes.window.schema.names, classes.window
+    strange = np.arange(window.num_rows) % 3 == 0
+    new = {
+        name: np.where(strange, "new", window.column(name).to_numpy(False))
+        for name in ("prediction", "label")
+    }
+    return pa.record_batch(
+        {name: pa.array(new[name]) if name in new else window[name] for name in names}
+    )
+
+
+def test_a_class_that_nobody_knows_is_right_for_no_group_either(
+    answering: Any, classes: Any, strangers: pa.RecordBatch
+) -> None:
+    """Two classes that the grid does not know are not known to be the same."""
+    found = answering(classes.spec, classes.reference, strangers).answers
+    groups = [found.of("group_accuracy", "SEX", f"SEX={name}") for name in "12"]
+
+    right = sum(one.value * one.n for one in groups) / sum(one.n for one in groups)
+
+    assert right == pytest.approx(found.number("accuracy"), abs=1e-12)
+
+
+def test_without_a_reference_no_group_of_many_classes_is_said_to_be_right(
+    classes: Any,
+) -> None:
+    grid = Grid.bare(classes.spec, "1")
+    profile = Profile.empty(grid)
+    add_rows(profile, classes.window)
+
+    values = measure(classes.spec, grid, profile, None)
+    of_groups = [one for one in values if one.metric in ("group_accuracy", "accuracy_difference")]
+
+    assert {(one.value, one.note) for one in of_groups} == {
+        (None, "classes are not known before there is a reference")
+    }
+    assert {one.metric for one in of_groups} == {"group_accuracy", "accuracy_difference"}
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,9 @@ def measure(spec: AISystem, grid: Grid, window: Profile, least: int) -> Iterator
             yield from leveling.of_means(grid, column, at, window, against, least)
             continue
         groups = groups_of(column, at, grid, window, calibrated)
+        if not grid.classes:
+            yield from _unclassed(groups, against)
+            continue
         yield from _rates(groups)
         for metric, kinds in GAPS.items():
             if all(kind in groups.rates for kind in kinds):
@@ -73,6 +76,17 @@ def measure(spec: AISystem, grid: Grid, window: Profile, least: int) -> Iterator
                 yield _overall(metric, groups, least)
         if calibrated:
             yield from leveling.of_calibration(groups, against, least)
+
+
+def _unclassed(groups: Groups, against: str) -> Iterator[Value]:
+    """Say that of several classes, none of them known yet, nobody can tell which are right."""
+    why, rows = "classes are not known before there is a reference", groups.labelled
+    for name, n in rows.items():
+        segment = groups.segment(name)
+        yield nothing("group_accuracy", groups.attribute, why, n=n, segment=segment)
+        if name != against:
+            yield nothing("accuracy_difference", groups.attribute, why, n=n, segment=segment)
+    yield nothing("accuracy_difference", groups.attribute, why, n=sum(rows.values()))
 
 
 def _rates(groups: Groups) -> Iterator[Value]:

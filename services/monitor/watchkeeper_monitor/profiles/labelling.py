@@ -53,7 +53,8 @@ def _add_confusion(into: Ints, labelled: Labelled, sign: int, at: Layout) -> Non
 def _add_groups(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout) -> None:
     if not len(grid.attributes):
         return
-    right = labelled.label == labelled.prediction
+    # Two classes that the grid does not know are not known to be the same.
+    right = (labelled.label == labelled.prediction) & (labelled.label < len(grid.classes))
     actual, called = labelled.label == grid.positive, labelled.prediction == grid.positive
     places = at.places(labelled.groups) * 8 + (right * 4 + actual * 2 + called)
     size = int(at.group_starts[-1])
