@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from watchkeeper_monitor.scales import ends_over, reach
-from watchkeeper_monitor.store import panes, reading, windows
+from watchkeeper_monitor.store import endings, panes, reading, windows
 from watchkeeper_monitor.store.panes import DirtyPane
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.tide import Tide
@@ -62,7 +62,8 @@ class Agenda:
     more
         There is more than was asked for.
     not_held
-        Changed windows that stay as they were judged: their panes were rolled up or dropped.
+        Changed windows that stay as they were judged: their panes were rolled up or dropped,
+        or windows beside them have ended.
     """
 
     tasks: list[Task] = field(default_factory=list)
@@ -118,7 +119,10 @@ class Planner:
         return Agenda(chosen, covered, more=len(ordered) > limit, not_held=len(lost))
 
     def _not_held(self, tasks: Iterable[Task]) -> set[Task]:
-        """Return those of which the panes were rolled up or dropped: nobody can judge them."""
+        """Return those that nobody can judge: their panes were rolled up or dropped.
+
+        Or their neighbours have ended, by which they would be judged.
+        """
         by_version: defaultdict[str, list[Task]] = defaultdict(list)
         for task in tasks:
             by_version[task.scope.version].append(task)
@@ -128,7 +132,9 @@ class Planner:
             until = max(task.window.end for task in mine)
             held = reading.resolution(self._c, self._system, version, since, until)
             found |= {task for task in mine if not held.holds(task.window)}
-        return found
+        judged_from = endings.judged_from(self._c, self._system) if by_version else {}
+        some_ended = (task for task in tasks if task.scope in judged_from)
+        return found | {task for task in some_ended if task.window.start < judged_from[task.scope]}
 
     def _choices(self) -> Iterable[tuple[str, Applied[OversightPolicy] | None]]:
         return self._policies.items() or [("", None)]

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from watchkeeper_monitor.resolution import DAY, HOUR, may_roll_up
 from watchkeeper_monitor.settings import Retention
-from watchkeeper_monitor.store import expiry, merging, rollups, windows
+from watchkeeper_monitor.store import endings, expiry, merging, rollups, windows
+from watchkeeper_monitor.store.endings import Lookbacks
 from watchkeeper_monitor.store.merging import Ends
 from watchkeeper_monitor.store.rollups import Cell, Cursor, Under
 from watchkeeper_monitor.windows import Span
@@ -41,7 +42,7 @@ class RollUp:
     before
         Since when it must rest.
     policies
-        Those in force: windows of others wait for nothing any more.
+        Those in force, and "" for none: windows of others wait for nothing any more.
     under
         Gives the grid of stored profiles.
     """
@@ -100,7 +101,7 @@ class RollUp:
         waiting = [
             (scope.version, judged.window)
             for scope, judged in windows.provisional(c, self._system)
-            if not scope.policy or scope.policy in self._policies
+            if scope.policy in self._policies
         ]
         return lambda version: [window for of, window in waiting if of == version]
 
@@ -142,7 +143,7 @@ def duties(
     now: datetime,
     keep: Retention,
     index: Ends,
-    policies: Collection[str],
+    lookbacks: Lookbacks,
     under: Under,
 ) -> Iterator[Duty]:
     """Yield everything that ends of a system, in the order in which it is done.
@@ -151,8 +152,10 @@ def duties(
     ----------
     index
         What is forgotten by the index of predictions and labels.
-    policies, under
-        As `RollUp` takes them.
+    lookbacks
+        By the names of the policies in force.
+    under
+        As `RollUp` takes it.
     """
     panes, hours = now - keep.pane_retention, now - keep.hour_retention
     dropped = now - keep.day_retention
@@ -161,12 +164,18 @@ def duties(
         lambda c: rollups.is_any_unrested(c, system),
         lambda c: rollups.rest(c, system, now),
     )
-    yield RollUp("pane", system, HOUR, panes, policies, under)
-    yield RollUp("hour", system, DAY, hours, policies, under)
+    yield RollUp("pane", system, HOUR, panes, lookbacks, under)
+    yield RollUp("hour", system, DAY, hours, lookbacks, under)
     yield Ending(
         "dropped",
         lambda c: rollups.is_any_old(c, system, dropped),
         lambda c: rollups.drop(c, system, dropped),
+    )
+    over = now - keep.measurement_retention
+    yield Ending(
+        "window",
+        lambda c: endings.is_any_over(c, system, over, lookbacks),
+        lambda c: endings.remove(c, system, over, lookbacks),
     )
     ends = {
         "late_profile": (tables.profiles, expiry.late_profiles(system, dropped)),

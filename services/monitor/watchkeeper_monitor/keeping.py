@@ -17,6 +17,7 @@ from watchkeeper_monitor.duties import Duty, duties
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.settings import Pace, Retention
 from watchkeeper_monitor.store.merging import Ends
+from watchkeeper_monitor.stretches import lookback
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
@@ -102,9 +103,12 @@ class Keeper:
         def under(key: str, version: str) -> Baseline | None:
             return self._baselines.under(key, system, spec, version)
 
-        policies = {one.name for one in self._registry.policies_for(system)}
+        lookbacks = {"": 0} | {
+            one.name: max(map(lookback, one.spec.rules), default=0)
+            for one in self._registry.policies_for(system)
+        }
         ends = Ends.of(now, self._pace.label_horizon, self._pace.label_patience)
-        return duties(system, now, self._retention, ends, policies, under)
+        return duties(system, now, self._retention, ends, lookbacks, under)
 
     def _find(self, duty: Duty) -> bool | None:
         with self._database.read() as c:

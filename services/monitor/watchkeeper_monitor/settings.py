@@ -115,6 +115,9 @@ class Retention:
         Sampled rows are kept for evidence; evidence that was frozen has its own copy.
     revision_retention
         Numbers that newer ones replaced, and notes of dead letters: while people work on them.
+    measurement_retention
+        Windows and their numbers since they were judged last: one certification cycle. What
+        a breach refers to stays as long as the breach.
     """
 
     pane_retention: timedelta = timedelta(days=90)
@@ -122,6 +125,7 @@ class Retention:
     day_retention: timedelta = timedelta(days=1096)
     sample_retention: timedelta = timedelta(days=90)
     revision_retention: timedelta = timedelta(days=184)
+    measurement_retention: timedelta = timedelta(days=1096)
 
     def __post_init__(self) -> None:
         """Refuse retentions that contradict each other."""
@@ -135,6 +139,13 @@ class Retention:
             raise ValueError(
                 "WATCHKEEPER_SAMPLE_RETENTION must not be longer than WATCHKEEPER_PANE_RETENTION, "
                 f"got {self.sample_retention} and {self.pane_retention}"
+            )
+        if self.measurement_retention < self.pane_retention:
+            raise ValueError(
+                "WATCHKEEPER_MEASUREMENT_RETENTION must not be shorter than "
+                "WATCHKEEPER_PANE_RETENTION, "
+                f"got {self.measurement_retention} and {self.pane_retention}: labels may still "
+                "amend its windows"
             )
 
 

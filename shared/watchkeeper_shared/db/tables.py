@@ -362,6 +362,17 @@ windows = _table(
     sa.Index(None, "system", "status"),
 )
 
+# Windows that start before `until` are judged no more: of those before them some have ended.
+ended = _table(
+    "ended",
+    "monitor",
+    sa.Column("policy", sa.String(128), primary_key=True),
+    sa.Column("system", sa.String(128), primary_key=True),
+    sa.Column("version", sa.String(128), primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Index(None, "system"),
+)
+
 measurements = _table(
     "measurements",
     "monitor",

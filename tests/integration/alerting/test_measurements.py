@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
 import sqlalchemy as sa
 
 from watchkeeper_alerting.testing.builders import DAY
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_alerting.testing.service import RunningService
 from watchkeeper_shared.db.keys import Role
-from watchkeeper_shared.db.tables import measurements
+from watchkeeper_shared.db.tables import ended, measurements
 
 
 def test_the_public_shape(service: RunningService) -> None:
@@ -117,3 +118,26 @@ def test_a_name_that_does_not_exist_is_told_and_not_answered_with_silence(
     assert "did you mean accuracy?" in metric.json()["detail"]
     assert "no system 'nobody'" in system.json()["detail"]
     assert quiet.json()["measurements"] == []
+
+
+def test_windows_that_have_ended_are_told_from_windows_that_never_were(
+    service: RunningService,
+) -> None:
+    measure(service.database, DAY, metric="psi")
+    scope = {"policy": "employment-ma", "system": "employment-ma", "version": "1"}
+    with service.database.transaction() as c:
+        c.execute(sa.insert(ended).values(scope | {"until": DAY}))
+    viewer = service.as_(Role.VIEWER)
+
+    def ask(**query: str) -> httpx.Response:
+        return viewer.get("/v1/measurements", params=query)
+
+    over = ask(version="1", to="2026-11-20T00:00:00Z")
+    assert over.status_code == 410
+    assert "WATCHKEEPER_MEASUREMENT_RETENTION" in over.json()["detail"]
+    whole = ask().json()
+    assert (len(whole["measurements"]), whole["ended_before"]) == (1, "2026-11-22T00:00:00Z")
+    since = ask(**{"from": "2026-11-22T00:00:00Z"}).json()
+    assert (len(since["measurements"]), since["ended_before"]) == (1, None)
+    assert ask(latest="true").json()["ended_before"] is None
+    assert ask(version="2", to="2026-11-20T00:00:00Z").json()["measurements"] == []

@@ -59,7 +59,7 @@ def count_late(database: Database) -> None:
 
 def end(database: Database, now: datetime) -> None:
     """Do whatever there is to end at an instant."""
-    for duty in duties("s", now, KEPT, Ends(EPOCH, EPOCH), (), lambda *_: None):
+    for duty in duties("s", now, KEPT, Ends(EPOCH, EPOCH), {"": 0}, lambda *_: None):
         with database.transaction() as c:
             while duty.find(c) is not None:
                 duty.work(c)

@@ -360,7 +360,17 @@ def test_samples_blocks_and_replaced_numbers_end(half_hours: Any) -> None:
 
     assert not half_hours.all(tables.samples)
     assert not half_hours.all(tables.blocks)
-    assert not half_hours.all(tables.measurements, current=False)
+    # But what a breach refers to stays beside what replaced it.
+    breaches = half_hours.all(tables.episodes)
+    told = {one for row in breaches for one in (row.opened_window, row.told_window)}
+    spans = [Span(row.window_start, row.window_end) for row in half_hours.all(tables.evidence)]
+    replaced = half_hours.all(tables.measurements, current=False)
+    others = {
+        Span(row.window_start, row.window_end) for row in replaced if row.window_start not in told
+    }
+    assert told <= {row.window_start for row in replaced}
+    assert all(any(span.holds(one) for span in spans) for one in others)
+    assert len(told | others) < 20
     assert judged(half_hours) == now
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -41,6 +42,9 @@ def list_measurements(  # noqa: PLR0913 - every filter is public
     With `latest`, only the newest window of each policy, system and version. Beyond
     `limit` the oldest are left out. Nothing at all is an empty list, but a system or a metric
     that does not exist is told as such: silence must not look like health.
+
+    `ended_before` says that windows asked for may have ended with their numbers, those that
+    started before; where nothing else was asked for, the answer is 410.
     """
     wanted = Filter(
         system=system,
@@ -54,10 +58,25 @@ def list_measurements(  # noqa: PLR0913 - every filter is public
     )
     with ctx.database.read() as c:
         found = measurements.select(c, wanted, limit + 1)
+        ended_before = measurements.ended_before(c, wanted)
         if not found:
             _require_names(c, wanted)
+            _refuse_ended(wanted, ended_before)
     shown = [reading.measurement_json(one) for one in found[-limit:]]
-    return {"measurements": shown, "truncated": len(found) > limit}
+    return {
+        "measurements": shown,
+        "truncated": len(found) > limit,
+        "ended_before": ended_before,
+    }
+
+
+def _refuse_ended(wanted: Filter, ended_before: datetime | None) -> None:
+    if ended_before is not None and wanted.until is not None and wanted.until <= ended_before:
+        raise HTTPException(
+            410,
+            f"windows that started before {ended_before.isoformat()} have ended with their "
+            "numbers, but those that a breach refers to; see WATCHKEEPER_MEASUREMENT_RETENTION",
+        )
 
 
 def _require_names(c: sa.Connection, wanted: Filter) -> None:

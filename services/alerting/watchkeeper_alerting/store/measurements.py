@@ -1,4 +1,4 @@
-"""The monitor's measurements, read only (tables `measurements`, `windows`)."""
+"""The monitor's measurements, read only (tables `measurements`, `windows`, `ended`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watchkeeper_shared.db.tables import measurements, windows
+from watchkeeper_shared.db.tables import ended, measurements, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,16 @@ def select(c: sa.Connection, wanted: Filter, limit: int) -> list[Measurement]:
     query = query.order_by(measurements.c.window_start.desc(), measurements.c.id.desc())
     rows = c.execute(query.limit(limit)).all()
     return [_measurement(row) for row in reversed(rows)]
+
+
+def ended_before(c: sa.Connection, wanted: Filter) -> datetime | None:
+    """Return before which instant windows that match have ended, if any of them has."""
+    names = ("system", "version", "policy")
+    given = {name: getattr(wanted, name) for name in names}
+    found = [ended.c[name] == value for name, value in given.items() if value is not None]
+    until: datetime | None = c.execute(sa.select(sa.func.max(ended.c.until)).where(*found)).scalar()
+    is_reached = until is not None and (wanted.since is None or wanted.since < until)
+    return until if is_reached and not wanted.latest else None
 
 
 def latest_windows(c: sa.Connection) -> list[sa.Row[Any]]:

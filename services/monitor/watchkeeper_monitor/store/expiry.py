@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from watchkeeper_monitor.resolution import Held
-from watchkeeper_monitor.store import many
+from watchkeeper_monitor.store import endings, many
 from watchkeeper_shared.db.tables import (
     blocks,
     dead_letters,
@@ -67,11 +67,12 @@ def _moves(before: datetime) -> sa.ColumnElement[bool]:
 
 
 def old_revisions(system: str, before: datetime) -> Condition:
-    """Return the condition on numbers that newer ones replaced."""
+    """Return the condition on numbers that newer ones replaced, but those people were told."""
     return (
         measurements.c.system == system,
         measurements.c.current.is_(False),
         measurements.c.computed_at < before,
+        ~endings.is_told(measurements, measurements.c.window_start),
     )
 
 
