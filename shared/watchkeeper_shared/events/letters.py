@@ -24,6 +24,7 @@ CRASHED = "crashed"
 """The code of a record whose reader died over it, alone, again and again."""
 
 _LONGEST_DETAIL = 2000
+_LONGEST_KEY = 512  # what the outbox holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def letter(record: Record, consumer: str, code: str, detail: str) -> tuple[str, 
     place = (consumer, at.topic, str(at.partition), str(record.offset), str(record.timestamp))
     identity = hashlib.sha256("\x1f".join(("dlq", *place)).encode()).hexdigest()
     # PostgreSQL's texts hold no NUL, and a letter that cannot be kept would block its partition.
-    key = (record.key or "").replace("\0", "\ufffd")
+    key = (record.key or "").replace("\0", "\ufffd")[:_LONGEST_KEY]
     return identity, Message(f"{at.topic}.dlq", key, record.value, headers)
 
 

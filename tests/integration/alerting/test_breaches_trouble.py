@@ -145,8 +145,11 @@ def test_a_record_that_kills_its_reader_is_set_aside(
     assert (deaths, stream.alerts(), stream.letters()) == (3, 2, ["crashed"])
 
 
-def test_poison_under_a_key_that_no_postgresql_holds_blocks_nothing(stream: Breaches) -> None:
-    poison = Message(BREACHES.name, "k\0ey", b"\xff", {"content-type": "text/\0"})
+@pytest.mark.parametrize("key", ["k\0ey", "k" * 513, "é" * 2000])
+def test_poison_under_a_key_that_no_postgresql_holds_blocks_nothing(
+    stream: Breaches, key: str
+) -> None:
+    poison = Message(BREACHES.name, key, b"\xff", {"content-type": "text/\0"})
     stream.send(poison, told(1))
 
     stream.work()
