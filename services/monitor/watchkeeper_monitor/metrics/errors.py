@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.grids.octaves import ERRORS, RELATIVE_ERROR
 from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics import held
 from watchkeeper_monitor.metrics.means import of_mean
 from watchkeeper_monitor.metrics.values import Census, Estimate, Mean, Value, nothing
 from watchkeeper_monitor.profiles import Profile
@@ -17,6 +20,8 @@ from watchkeeper_monitor.profiles.exact import ERROR, ERROR_FOURTH, ERROR_SQUARE
 
 METRICS = ("mae", "rmse", "mean_error", "r2", "mape", "max_error")
 _POSITIVE = (0.0, math.inf)
+_RESOLVED = 2.0 ** (10 - ERROR_FOURTH.bits)
+"""A mean fourth power from which on its rounding is less than a thousandth of it."""
 
 
 def measure(grid: Grid, window: Profile) -> Iterator[Value]:
@@ -25,8 +30,16 @@ def measure(grid: Grid, window: Profile) -> Iterator[Value]:
     if not n:
         yield from (nothing(metric, "", "no labels yet") for metric in METRICS)
         return
+    values = list(_values(window, unit, n))
+    at = METRICS.index("r2")
+    yield from held.told(grid, values[:at], held=held.errors(window))
+    yield from held.told(grid, values[at : at + 1], held=held.labels(window))
+    yield from held.told(grid, values[at + 1 :], held=held.errors(window))
+
+
+def _values(window: Profile, unit: float, n: int) -> Iterator[Value]:
     squares = float(window.sums("error_squares", ERROR_SQUARE)) * unit**2
-    fourths = float(window.sums("error_fourths", ERROR_FOURTH)) * unit**4
+    fourths = _fourths(window, squares / unit**2, n) * unit**4
     absolute = float(window.sums("absolute_errors", ERROR)) * unit
     errors = float(window.sums("errors", ERROR)) * unit
     yield of_mean("mae", Mean(absolute, squares, n, _POSITIVE))
@@ -34,9 +47,30 @@ def measure(grid: Grid, window: Profile) -> Iterator[Value]:
     yield of_mean("mean_error", Mean(errors, squares, n))
     yield _r2(window, squares / unit**2, fourths / unit**4, n)
     relative = float(window.sums("relative_errors", RELATIVE))
+    # Each was rounded, a small one to 0: half a unit more for each is never too sure.
     again = float(window.sums("relative_error_squares", ERROR_FOURTH))
+    again += n * 2.0 ** -(ERROR_FOURTH.bits + 1)
     yield of_mean("mape", Mean(relative, again, n, _POSITIVE))
     yield _greatest(window, unit, n)
+
+
+def _fourths(window: Profile, squares: float, n: int) -> float:
+    """Return the sum of the errors' fourth powers, in units of which a sum of squares is given.
+
+    What is summed is rounded to 2^-20, so of small errors nothing is left, and their spread would
+    be 0: that comes from the histogram then, whose cells are at most 3 % wide.
+    """
+    summed = float(window.sums("error_fourths", ERROR_FOURTH))
+    if summed > n * _RESOLVED:
+        return summed
+    cells, values = window.section("error_cells"), _squares_of_cells()
+    spread = float(np.dot(cells, (values - float(np.dot(cells, values)) / n) ** 2))
+    return squares**2 / n + spread
+
+
+@lru_cache(maxsize=1)
+def _squares_of_cells() -> npt.NDArray[np.float64]:
+    return np.array([ERRORS.middle(cell) for cell in range(ERRORS.cells)]) ** 2
 
 
 def _r2(window: Profile, squares: float, fourths: float, n: int) -> Value:

@@ -10,6 +10,7 @@ import msgspec
 
 from watchkeeper_monitor.grids import Categories, Grid
 from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics import held
 from watchkeeper_monitor.metrics.calibration import CALIBRATED_ROWS
 from watchkeeper_monitor.metrics.groups import Groups, segment_of
 from watchkeeper_monitor.metrics.values import Estimate, Mean, Value, nothing
@@ -145,9 +146,10 @@ def of_means(
 ) -> Iterator[Value]:
     """Yield mean predictions and mean errors of a regression by group, and gaps."""
     axis = grid.axes[-1]
-    for what, sections, counts, offset in (
-        ("prediction", "group_answer", window.section("group_predictions").sum(axis=1), axis.mean),
-        ("error", "group_error", window.section("group_labelled"), 0.0),
+    predicted, labelled = (window.section(f"group_{what}") for what in ("predictions", "labelled"))
+    for what, sections, counts, offset, is_held in (
+        ("prediction", "group_answer", predicted.sum(axis=1), axis.mean, held.predictions),
+        ("error", "group_error", labelled, 0.0, held.errors),
     ):
         n = counts[at].tolist()
         sums = ERROR.total(window.section(f"{sections}s")[at]).tolist()
@@ -159,7 +161,8 @@ def of_means(
             if count
         }
         metrics = (f"group_mean_{what}", f"mean_{what}_difference")
-        yield from Levels(column.name, *metrics, rows, found, {}).values(against, least)
+        values = Levels(column.name, *metrics, rows, found, {}).values(against, least)
+        yield from held.told(grid, values, held=is_held(window))
 
 
 def _level(mean: Mean, unit: float, offset: float) -> Level:

@@ -37,6 +37,10 @@ q and p are the shares of window and reference, G and F their distribution funct
 A column is a feature, `prediction`, `score`, a class, or of fairness the attribute, which may be a
 declared intersection such as `SEX&RAC1P`. A segment is a group (`SEX=2`), or the declared slice
 that the number is of.
+
+Errors, labels and predictions of a regression are summed up to 1,024 reference standard deviations
+of the prediction. What lies past that counts as that much, and the number comes with a note and
+without an interval; without a reference the unit is 1, and there is no number then.
 """
 _TABLE = """\
 | name | bad | formula | merged from | bound | oracle | source | rows |

@@ -8,8 +8,8 @@ from watchkeeper_monitor.metrics.entries.entry import EXACT, Entry
 def _quantile(share: int) -> Entry:
     return Entry(
         f"the least latency that {share} % of predictions stay within, in milliseconds",
-        "a histogram, cells 2 % wide from 8 microseconds to 70 minutes",
-        "1 % of the value",
+        "a histogram, cells at most 3 % wide from 8 microseconds to 70 minutes",
+        "1.6 % of the value",
         "numpy.quantile, inverted_cdf",
         "Masson, Rim and Lee 2019 (DDSketch)",
         100,
