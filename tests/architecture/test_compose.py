@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from watchkeeper_alerting.counters import DELIVERY_OUTCOMES
+from watchkeeper_alerting.counters import DELIVERY_OUTCOMES, EVENT_OUTCOMES
 from watchkeeper_alerting.exposition import STATUSES
 from watchkeeper_ingest.metrics import IngestMetrics
 from watchkeeper_monitor.meters import Meters
@@ -211,4 +211,5 @@ def test_the_rules_ask_only_for_label_values_that_exist() -> None:
 
     assert {"error", "insufficient_data", "no_data"} == set(statuses)
     assert set(statuses) <= set(STATUSES.values())
-    assert outcomes == set(DELIVERY_OUTCOMES)
+    assert outcomes == {*DELIVERY_OUTCOMES, "dead_letter"}
+    assert "dead_letter" in EVENT_OUTCOMES

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from watchkeeper_alerting import outgoing
 from watchkeeper_alerting.exposition import Caps, Facts, expose
 from watchkeeper_alerting.store import alerts, measurements, progress, tickets
 from watchkeeper_alerting.store.measurements import Filter
@@ -86,8 +87,9 @@ class Exporter(Collector):
         self._read_at = None
         self._registry.refresh()
         with self._database.read() as c:
-            facts = self._facts(c)
-        self._page, dropped = expose(facts, self._caps)
+            facts, waiting = self._facts(c), outgoing.families(c)
+        found, dropped = expose(facts, self._caps)
+        self._page = [*found, *waiting]
         self._dropped.update(dropped)
         self._read_at = now
 

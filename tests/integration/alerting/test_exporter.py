@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
@@ -13,12 +14,15 @@ from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.exporter import Exporter
 from watchkeeper_alerting.testing.builders import DAY
 from watchkeeper_alerting.testing.measured import measure
+from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.eventlog.port import Message
 from watchkeeper_shared.testing.clocks import ManualClock
 from watchkeeper_shared.testing.servers.programs import find_program
 from watchkeeper_shared.testing.servers.unavailable import ServerUnavailable, skip
+from watchkeeper_shared.topics import BREACHES
 
 SYSTEM = """\
 apiVersion: watchkeeper/v1
@@ -51,6 +55,26 @@ def test_the_page_shows_the_newest_window(database: Database, clock: ManualClock
     line = 'watchkeeper_performance_score{metric="accuracy",model="employment-ma",version="1"} 0.83'
     assert line in page
     assert 'watchkeeper_exporter_series_dropped_total{reason="features"} 0.0' in page
+
+
+def test_what_waits_for_the_log_and_what_it_refused_is_shown(
+    database: Database, clock: ManualClock
+) -> None:
+    with database.transaction() as c:
+        for number in range(3):
+            message = Message(BREACHES.name, "employment-ma", b"{}")
+            outbox.enqueue(c, "monitor", message, f"e-{number}", clock.now())
+        outbox.mark_refused(c, {outbox.unsent(c, "monitor", 1)[0].id: "too large"})
+
+    page = scrape(database, clock)
+
+    assert 'watchkeeper_outbox_messages{owner="monitor",state="waiting"} 2.0' in page
+    assert 'watchkeeper_outbox_messages{owner="monitor",state="refused"} 1.0' in page
+    assert 'watchkeeper_outbox_messages{owner="alerting",state="refused"} 0.0' in page
+    since = clock.now().timestamp()
+    samples = {one.name: one for one in text_string_to_metric_families(page)}
+    (oldest,) = samples["watchkeeper_outbox_oldest_timestamp_seconds"].samples
+    assert (oldest.labels, oldest.value) == ({"owner": "monitor"}, since)
 
 
 def test_without_a_database_there_is_a_page_with_no_old_numbers(clock: ManualClock) -> None:
