@@ -108,7 +108,11 @@ def delivery_json(stored: StoredDelivery) -> dict[str, Any]:
 
 
 def measurement_json(one: Measurement) -> dict[str, Any]:
-    """Return a measurement in its public shape."""
+    """Return a measurement in its public shape.
+
+    Value, interval and n are the window's own. Where several windows were judged together,
+    `pooled` says which, and what they say.
+    """
     return {
         "system": one.system,
         "version": one.version,
@@ -122,14 +126,33 @@ def measurement_json(one: Measurement) -> dict[str, Any]:
             "status": one.status,
         },
         "value": one.value,
-        "interval": None if one.low is None or one.high is None else [one.low, one.high],
+        "interval": _interval(one.low, one.high),
         "n": one.n,
+        "scale": one.scale,
+        "pooled": _pooled_json(one),
         "reference": None if one.reference is None else {"id": one.reference, "n": one.reference_n},
         "limits": {"warn": one.warn, "breach": one.breach},
         "state": one.state,
         "reason": one.reason,
         "policy": {"id": one.policy, "hash": one.policy_hash},
     }
+
+
+def _pooled_json(one: Measurement) -> dict[str, Any] | None:
+    if one.pooled is None:
+        return None
+    return {
+        "windows": one.scale,
+        "start": one.judged_from,
+        "end": one.window_end,
+        "value": one.pooled["value"],
+        "interval": _interval(one.pooled["low"], one.pooled["high"]),
+        "n": one.pooled["n"],
+    }
+
+
+def _interval(low: float | None, high: float | None) -> list[float] | None:
+    return None if low is None or high is None else [low, high]
 
 
 def _evidence_note(stored: StoredTicket, found: Evidence | None) -> str:

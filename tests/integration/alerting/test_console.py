@@ -103,6 +103,20 @@ def test_every_page_is_closed_tight_and_holds_hostile_words_as_words(
     assert page.text.count("<h1>") == 1
 
 
+def test_what_was_judged_over_several_windows_stands_beside_the_last_one(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    pooled = {"value": 0.625, "low": 0.6, "high": 0.65, "n": 8_600}
+    measure(service.database, DAY, metric="recall", scale=4, pooled=pooled, state="breach")
+    visit = Visit(service, Role.VIEWER)
+
+    for path in ("/systems/employment-ma", "/systems/employment-ma/series?metric=recall"):
+        page = visit.get(path).text
+        assert "0.83" in page
+        assert "0.625 over 4 windows" in page
+        assert "2026-11-19 00:00 to 2026-11-23 00:00, 8,600 rows" in page
+
+
 def test_without_a_login_every_page_leads_to_the_login(service: RunningService) -> None:
     stranger = service.as_(None)
 

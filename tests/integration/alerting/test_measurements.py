@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import sqlalchemy as sa
@@ -34,12 +35,39 @@ def test_the_public_shape(service: RunningService) -> None:
         "value": 0.31,
         "interval": [0.29, 0.33],
         "n": 2150,
+        "scale": 1,
+        "pooled": None,
         "reference": {"id": "d" * 64, "n": 68785},
         "limits": {"warn": 0.1, "breach": 0.25},
         "state": "ok",
         "reason": "",
         "policy": {"id": "employment-ma", "hash": "c" * 64},
     }
+
+
+def test_what_several_windows_say_together_stands_beside_what_one_says(
+    service: RunningService,
+) -> None:
+    pooled = {"value": 0.27, "low": 0.26, "high": None, "n": 8_600}
+    measure(service.database, DAY, metric="psi", scale=4, pooled=pooled, state="breach")
+    measure(service.database, DAY, metric="ks", scale=2, pooled=pooled | {"high": 0.28})
+    viewer = service.as_(Role.VIEWER)
+
+    def ask(metric: str) -> Any:
+        (only,) = viewer.get("/v1/measurements", params={"metric": metric}).json()["measurements"]
+        return only
+
+    four = ask("psi")
+    assert (four["value"], four["n"], four["scale"]) == (0.83, 2150, 4)
+    assert four["pooled"] == {
+        "windows": 4,
+        "start": "2026-11-19T00:00:00Z",
+        "end": "2026-11-23T00:00:00Z",
+        "value": 0.27,
+        "interval": None,
+        "n": 8_600,
+    }
+    assert ask("ks")["pooled"]["interval"] == [0.26, 0.28]
 
 
 def test_what_could_not_be_measured_is_there_without_a_value(service: RunningService) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,7 +39,16 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One metric of one window, as the monitor judged it last."""
+    """One metric of one window, as the monitor judged it last.
+
+    Parameters
+    ----------
+    value, low, high, n
+        The window's own.
+    scale, pooled
+        It took so many windows, up to this one, to see a breach; and the value, interval and
+        rows of all of them, which were judged then.
+    """
 
     system: str
     version: str
@@ -64,6 +73,13 @@ class Measurement:
     state: str
     reason: str
     computed_at: datetime
+    scale: int = 1
+    pooled: Mapping[str, Any] | None = None
+
+    @property
+    def judged_from(self) -> datetime:
+        """The start of the time that was judged: the window, or all those pooled."""
+        return self.window_end - self.scale * (self.window_end - self.window_start)
 
 
 _NAMES = tuple(Measurement.__slots__)
