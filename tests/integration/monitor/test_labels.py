@@ -150,6 +150,32 @@ def test_a_label_that_says_what_was_predicted_needs_no_prediction(referenced: An
     assert (accuracy.value, accuracy.n) == (1.0, ROWS)
     assert referenced.now_measured("volume", 0).value == 10
     assert referenced.tally("labels_waiting") == 0
+    coverage = referenced.now_measured("label_coverage", 0)
+    assert (coverage.value, coverage.n) == (None, 10), "more than all of them is no share"
+    assert "predictions that never came" in coverage.reason
+
+
+def test_labels_alone_do_not_move_a_window_to_the_grid_of_a_newer_reference(
+    referenced: Any,
+) -> None:
+    """A window counted before the reference changed would else lose all its predictions."""
+    counted = referenced.predict(0)
+    referenced.label(counted, [str(referenced.said[one]) for one in counted])
+    referenced.go_to(2)
+    referenced.settle()
+    before = referenced.now_measured("psi", 0, "AGE")
+
+    with referenced.database.transaction() as c:
+        c.execute(tables.references.update().values(current=False))
+    referenced.clock.advance(timedelta(minutes=1))
+    referenced.approve_reference(rows=3_000)
+    referenced.send(echoed(referenced, ["ghost"], ["1"], 0), Kind.LABELS)
+    referenced.settle()
+
+    after = referenced.now_measured("psi", 0, "AGE")
+    assert referenced.now_measured("volume", 0).value == len(counted)
+    assert (after.value, after.n, after.reference) == (before.value, before.n, before.reference)
+    assert referenced.now_measured("accuracy", 0).n == len(counted)
 
 
 @pytest.mark.parametrize("prediction_first", [True, False])

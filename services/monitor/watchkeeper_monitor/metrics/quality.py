@@ -40,6 +40,9 @@ def _freshness(window: Profile, end: datetime | None) -> Value:
 def _coverage(window: Profile) -> Value:
     if not window.rows:
         return nothing("label_coverage", "", "no rows")
+    if window.labelled > window.rows:
+        why = f"{window.labelled:,} labels, some of them of predictions that never came themselves"
+        return nothing("label_coverage", "", why, n=window.rows)
     value = window.labelled / window.rows
     strangers = int(window.section("unknown_labels")[0])
     note = f"{strangers:,} labels of no known class are left out" if strangers else ""

@@ -139,14 +139,14 @@ def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
     """Return the key of a window's grid: the current one if any row is on it, else the fullest.
 
     Counts on two grids do not merge, so a window in which the reference changed is judged
-    on the rows since then.
+    on the rows since then. Labels alone, of predictions that never came, change no grid.
     """
     rows: Counter[str] = Counter()
     for one in stored:
         rows[one.reference] += one.rows
-    if current in rows or not rows:
+    if rows[current] or not rows:
         return current
-    return max(sorted(rows), key=lambda key: rows[key])
+    return max(sorted(rows), key=lambda key: (rows[key], key == current))
 
 
 def samples_in_window(
