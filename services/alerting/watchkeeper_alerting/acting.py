@@ -19,10 +19,11 @@ from watchkeeper_shared.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who acts: the name and the role of their key."""
+    """Who acts: the name, the role and the id of their key; two keys may have one name."""
 
     name: str
     role: str
+    key: str
 
 
 def acknowledge_alert(
@@ -52,7 +53,12 @@ def acknowledge_alert(
         act="alert.acknowledge",
         subject=f"Alert/{alert}",
         reason=reason,
-        body={"before": str(stored.state), "after": str(after.state), "role": person.role},
+        body={
+            "before": str(stored.state),
+            "after": str(after.state),
+            "role": person.role,
+            "key": person.key,
+        },
     )
     return after
 
@@ -83,7 +89,12 @@ def act_on_ticket(c: sa.Connection, ticket: str, attempt: Attempt, now: datetime
         act=f"ticket.{attempt.act}",
         subject=f"Ticket/{ticket}",
         reason=attempt.reason,
-        body={"before": str(stored.state), "after": str(state), "role": attempt.role},
+        body={
+            "before": str(stored.state),
+            "after": str(state),
+            "role": attempt.role,
+            "key": attempt.key,
+        },
     )
     return after
 

@@ -38,7 +38,9 @@ class Upload:
     sha256: str = ""
 
 
-def accept(c: sa.Connection, upload: Upload, author: str, now: datetime) -> StoredReference:
+def accept(
+    c: sa.Connection, upload: Upload, author: str, now: datetime, *, key: str = ""
+) -> StoredReference:
     """Put a reference in force; the one before it is kept. Idempotent by content.
 
     Raises
@@ -65,7 +67,7 @@ def accept(c: sa.Connection, upload: Upload, author: str, now: datetime) -> Stor
         references.add(c, new, upload.artifact)
     else:
         references.revive(c, new)
-    _tell(c, new, author, now)
+    _tell(c, new, author, now, key)
     return new
 
 
@@ -80,7 +82,7 @@ def _identity(upload: Upload) -> str:
     return identity
 
 
-def _tell(c: sa.Connection, new: StoredReference, author: str, now: datetime) -> None:
+def _tell(c: sa.Connection, new: StoredReference, author: str, now: datetime, key: str) -> None:
     subject = f"{new.system}/{new.version}"
     body = {"id": new.id, "system": new.system, "version": new.version, "rows": new.rows}
     audit.record(
@@ -90,6 +92,6 @@ def _tell(c: sa.Connection, new: StoredReference, author: str, now: datetime) ->
         act="reference",
         subject=f"Reference/{subject}",
         reason=f"{new.rows} rows in force as the baseline",
-        body=body,
+        body={**body, "key": key},
     )
     control.announce(c, "Reference", subject, body, now)

@@ -57,14 +57,15 @@ class Attempt:
     ----------
     act, reason
         What, and why or with which words.
-    actor, role
-        Who, with which role.
+    actor, role, key
+        Who, with which role, by which key: two keys may have one name.
     """
 
     act: Act
     reason: str
     actor: str
     role: str
+    key: str = ""
 
 
 Guard = Callable[[Attempt], PermanentError | None]

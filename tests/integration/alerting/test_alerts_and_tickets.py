@@ -214,3 +214,23 @@ def test_lists_go_on_page_by_page_and_say_when_they_end(service: RunningService)
         assert [one for page in pages for one in page[kind]] == whole[kind]
         assert whole["next"] is None
         assert reader.get(f"/v1/{kind}?after=none").status_code == 404
+
+
+def test_two_people_whose_keys_have_one_name_are_told_apart_in_the_audit_log(
+    service: RunningService,
+) -> None:
+    alert, ticket = breach(service)
+    one, other = (service.token(Role.ONCALL) for _ in range(2))  # both are called a-oncall
+    people = [service.as_(None) for _ in range(2)]
+    for person, token in zip(people, (one, other), strict=True):
+        person.headers["Authorization"] = f"Bearer {token}"
+
+    people[0].post(f"/v1/alerts/{alert}/ack", json={"reason": "looking"})
+    sent = {"act": "close", "reason": "nothing to see"}
+    people[1].post(f"/v1/tickets/{ticket}/transitions", json=sent)
+
+    with service.database.read() as c:
+        acts = {one.act: one for one in audit.entries(c)}
+    assert acts["alert.acknowledge"].actor == acts["ticket.close"].actor == "a-oncall"
+    assert acts["alert.acknowledge"].body["key"] == one.split("_")[1]
+    assert acts["ticket.close"].body["key"] == other.split("_")[1]

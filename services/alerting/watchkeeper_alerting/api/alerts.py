@@ -55,7 +55,7 @@ def acknowledge(alert: str, body: Body, ctx: Ctx, caller: OnCall) -> dict[str, A
         sent = msgspec.json.decode(body, type=_Acknowledgement)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidObject(f'the body must be {{"reason": …}}: {error}') from error
-    person = Person(caller.name, caller.role)
+    person = Person(caller.name, caller.role, caller.id)
     with ctx.database.transaction() as c:
         after = acting.acknowledge_alert(c, alert, person, sent.reason, ctx.clock.now())
     return reading.alert_json(after)

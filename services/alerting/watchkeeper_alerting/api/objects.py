@@ -14,6 +14,7 @@ from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import API_VERSION, SourceFile, read
 from watchkeeper_alerting.store import objects
 from watchkeeper_alerting.store.objects import StoredObject
+from watchkeeper_shared.db.keys import Caller
 from watchkeeper_shared.errors import InvalidObject, NotFound
 
 router = APIRouter(prefix="/v1", tags=["objects"])
@@ -41,7 +42,7 @@ def apply(
     """
     json = request.headers.get("content-type", "").startswith("application/json")
     files = _files(body) if json else [SourceFile(file or "body", _text(body, file or "body"))]
-    return _apply(ctx, files, caller.name, dry_run=dry_run)
+    return _apply(ctx, files, caller, dry_run=dry_run)
 
 
 @router.get("/systems")
@@ -59,7 +60,7 @@ def get_system(name: str, ctx: Ctx, _: Reader) -> Answer:
 @router.put("/systems/{name}")
 def put_system(name: str, body: Body, ctx: Ctx, caller: Admin) -> Answer:
     """Apply one system; the body is its document, as YAML or JSON."""
-    return _put(ctx, "AISystem", name, body, caller.name)
+    return _put(ctx, "AISystem", name, body, caller)
 
 
 @router.get("/policies")
@@ -77,7 +78,7 @@ def get_policy(name: str, ctx: Ctx, _: Reader) -> Answer:
 @router.put("/policies/{name}")
 def put_policy(name: str, body: Body, ctx: Ctx, caller: Admin) -> Answer:
     """Apply one policy; the body is its document, as YAML or JSON."""
-    return _put(ctx, "OversightPolicy", name, body, caller.name)
+    return _put(ctx, "OversightPolicy", name, body, caller)
 
 
 @router.get("/channels")
@@ -86,17 +87,18 @@ def list_channels(ctx: Ctx, _: Reader) -> Answer:
     return {"channels": _list(ctx, "Channel")}
 
 
-def _apply(ctx: Context, files: list[SourceFile], author: str, *, dry_run: bool) -> Answer:
+def _apply(ctx: Context, files: list[SourceFile], author: Caller, *, dry_run: bool) -> Answer:
     if dry_run:
         with ctx.database.read() as c:
             applied = application.plan(c, files)
     else:
         with ctx.database.transaction() as c:
-            applied = application.apply(c, files, author, ctx.clock.now())
+            now = ctx.clock.now()
+            applied = application.apply(c, files, author.name, now, key=author.id)
     return {"dry_run": dry_run, "objects": [dataclasses.asdict(one) for one in applied]}
 
 
-def _put(ctx: Context, kind: str, name: str, body: bytes, author: str) -> Answer:
+def _put(ctx: Context, kind: str, name: str, body: bytes, author: Caller) -> Answer:
     file = SourceFile("body", _text(body, "body"))
     found, mistakes = read([file])
     if not mistakes and [(one.kind, one.name) for one in found] != [(kind, name)]:

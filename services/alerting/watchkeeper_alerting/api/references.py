@@ -28,7 +28,7 @@ def put_reference(  # noqa: PLR0913, PLR0917 - the caller, the context, the body
     """Put an artifact in force as the baseline of a version; idempotent by content."""
     upload = Upload(system, version, rows, body, sha256)
     with ctx.database.transaction() as c:
-        stored = accept(c, upload, caller.name, ctx.clock.now())
+        stored = accept(c, upload, caller.name, ctx.clock.now(), key=caller.id)
     return dataclasses.asdict(stored)
 
 

@@ -55,7 +55,7 @@ def act(ticket: str, body: Body, ctx: Ctx, caller: TicketActor) -> dict[str, Any
         sent = msgspec.json.decode(body, type=_Transition)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidObject(f'the body must be {{"act": …, "reason": …}}: {error}') from error
-    attempt = Attempt(sent.act, sent.reason, caller.name, caller.role)
+    attempt = Attempt(sent.act, sent.reason, caller.name, caller.role, caller.id)
     with ctx.database.transaction() as c:
         acting.act_on_ticket(c, ticket, attempt, ctx.clock.now())
     return _whole(ctx, ticket)

@@ -59,19 +59,19 @@ def check(c: sa.Connection, files: Sequence[SourceFile]) -> list[Document]:
 
 
 def apply(
-    c: sa.Connection, files: Sequence[SourceFile], author: str, now: datetime
+    c: sa.Connection, files: Sequence[SourceFile], author: str, now: datetime, *, key: str = ""
 ) -> list[Applied]:
     """Apply `files` in the transaction `c`: all of it, or nothing.
 
     The same content again changes nothing and leaves no trace; new content becomes a new
-    revision with an audit entry and a control record.
+    revision with an audit entry, which names the author's key too, and a control record.
 
     Raises
     ------
     InvalidObject
         Something is wrong; nothing was applied.
     """
-    return [_apply(c, one, author, now) for one in check(c, files)]
+    return [_apply(c, one, author, now, key) for one in check(c, files)]
 
 
 def plan(c: sa.Connection, files: Sequence[SourceFile]) -> list[Applied]:
@@ -96,7 +96,7 @@ def _planned(c: sa.Connection, document: Document) -> Applied:
     return Applied(document.kind, document.name, outcome, revision, document.hash)
 
 
-def _apply(c: sa.Connection, document: Document, author: str, now: datetime) -> Applied:
+def _apply(c: sa.Connection, document: Document, author: str, now: datetime, key: str) -> Applied:
     applied = _planned(c, document)
     if applied.outcome is Outcome.UNCHANGED:
         return applied
@@ -115,7 +115,7 @@ def _apply(c: sa.Connection, document: Document, author: str, now: datetime) -> 
         act="apply",
         subject=f"{document.kind}/{document.name}",
         reason=f"{applied.outcome}, revision {applied.revision}",
-        body=body,
+        body={**body, "key": key},
     )
     control.announce(c, document.kind, document.name, body, now)
     return applied

@@ -34,7 +34,7 @@ def acknowledge(alert: str, ctx: Ctx, caller: Visitor, sent: Sent) -> Response:
     try:
         _check_may_acknowledge(caller)
         with ctx.database.transaction() as c:
-            person = Person(caller.name, caller.role)
+            person = Person(caller.name, caller.role, caller.id)
             acting.acknowledge_alert(c, alert, person, sent.text("reason"), ctx.clock.now())
     except (Conflict, InvalidObject, Forbidden) as error:
         return _alert_page(ctx, alert, caller, str(error), status_of(error))
@@ -69,7 +69,7 @@ def _attempt(sent: Form, caller: Caller) -> Attempt:
         wanted = Act(sent.text("act"))
     except ValueError as error:
         raise InvalidObject(f"there is no act {sent.text('act')!r}") from error
-    return Attempt(wanted, sent.text("reason"), caller.name, caller.role)
+    return Attempt(wanted, sent.text("reason"), caller.name, caller.role, caller.id)
 
 
 def _alert_page(
