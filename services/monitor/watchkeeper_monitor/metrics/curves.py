@@ -39,28 +39,28 @@ class Widths:
         Where each axis stands.
     widths
         Of each cell in reference sd; 0 for the two beyond the outer edges.
-    single
-        Cells that hold one number only.
+    several
+        1 where a cell holds several numbers, 0 where it holds one only.
     """
 
     cells: Ragged
     widths: Floats
-    single: npt.NDArray[np.bool_]
+    several: Floats
 
 
 @lru_cache(maxsize=256)
 def widths_of(grid: Grid) -> Widths:
     """Return the widths of a grid's cells."""
-    widths, single = [], []
+    widths, several = [], []
     for axis in grid.axes:
         edges = axis.edge_array
         inner = np.diff(edges) / axis.scale
-        alone = np.nextafter(edges[:-1], np.inf) == edges[1:]
+        mixed = np.nextafter(edges[:-1], np.inf) != edges[1:]
         outer = 1 if edges.size else 0
         widths.append(np.concatenate([np.zeros(1), inner, np.zeros(outer)]))
-        single.append(np.concatenate([[False], alone, np.zeros(outer, dtype=bool)]))
+        several.append(np.concatenate([np.ones(1), mixed, np.ones(outer)]))
     cells = Ragged.of([axis.cells for axis in grid.axes])
-    return Widths(cells, np.concatenate(widths), np.concatenate(single))
+    return Widths(cells, np.concatenate(widths), np.concatenate(several))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,19 +69,21 @@ class Side:
 
     Parameters
     ----------
-    counts, sums
-        Rows in each cell, and running sums of them.
     n
         Rows of each axis; an axis without a value counts as one row.
+    each
+        The same for each cell.
+    below
+        Rows in lower cells of the axis.
     shares, curve
-        Counts and sums divided by n.
+        Rows in each cell, and in it and lower ones, divided by n.
     tails
         `[2, axes]`: mean distance below and above the reference's ends.
     """
 
-    counts: Ints
-    sums: Ints
     n: Floats
+    each: Floats
+    below: Ints
     shares: Floats
     curve: Floats
     tails: Floats
@@ -92,9 +94,9 @@ class Side:
         counts = profile.section("cells")
         sums = cells.running(counts)
         n = np.maximum(cells.sum(counts), 1).astype(np.float64)
-        each = n.take(cells.owner)
-        excess = np.stack([profile.section("excess_below"), profile.section("excess_above")])
-        return cls(counts, sums, n, counts / each, sums / each, EXCESS.total(excess) / n)
+        each = np.repeat(n, cells.lengths)
+        excess = np.array([profile.section("excess_below"), profile.section("excess_above")])
+        return cls(n, each, sums - counts, counts / each, sums / each, EXCESS.total(excess) / n)
 
 
 @lru_cache(maxsize=256)
@@ -126,11 +128,10 @@ def ks(at: Widths, curves: Curves) -> Bounded:
     begins with a gap d the two functions can part by at most the window's or the reference's
     share of that cell. A cell that holds a single value hides nothing.
     """
-    q, p, gap = curves.window.shares, curves.base.shares, curves.gap
-    before = gap - (q - p)
-    value = at.cells.max(np.abs(gap))
-    inside = np.maximum(np.abs(before + q), np.abs(before - p))
-    inside[at.single] = 0.0
+    q, p = curves.window.shares, curves.base.shares
+    before = curves.gap - (q - p)
+    value = at.cells.max(np.abs(curves.gap))
+    inside = np.maximum(np.abs(before + q), np.abs(before - p)) * at.several
     bound = np.maximum(at.cells.max(inside) - value, 0.0)
     noise = _KS_95 * np.sqrt(1 / curves.window.n + 1 / curves.base.n)
     low, high = np.maximum(value - noise, 0.0), np.minimum(value + bound + noise, 1.0)
@@ -144,16 +145,17 @@ def wasserstein(at: Widths, curves: Curves) -> Bounded:
     reference's ends the sums of excess make it exact.
     """
     mine, base = curves.window, curves.base
-    before = np.empty_like(curves.gap)
-    before[0] = 0.0  # as before every outer cell, which has the width 0
-    before[1:] = curves.gap[:-1]
-    inner = at.cells.sum(_straight(before, curves.gap) * at.widths)
+    mixed = (mine.below + base.below) / (mine.each + base.each)
+    heights = np.zeros((3, at.cells.size))
+    # Nothing comes before the first cell; what comes before other outer cells has no width.
+    heights[0, 1:] = _straight(curves.gap[:-1], curves.gap[1:])
+    np.add(mine.shares, base.shares, out=heights[1])
+    np.sqrt(np.maximum(mixed * (1 - mixed), 0.0), out=heights[2])
+    heights *= at.widths
+    inner, moved, width = at.cells.sum(heights)
     # A step instead of a straight line moves at most half the cell's mass across the cell.
-    bound = at.cells.sum(at.widths * (mine.shares + base.shares)) / 2
+    bound = moved / 2
     tails, tail_bound = _tails(mine, base)
-    both = mine.sums + base.sums - (mine.counts + base.counts)
-    mixed = both / (mine.n + base.n).take(at.cells.owner)
-    width = at.cells.sum(np.sqrt(np.maximum(mixed * (1 - mixed), 0.0)) * at.widths)
     noise = Z * np.sqrt(1 / mine.n + 1 / base.n) * width
     value, bound = inner + tails, bound + tail_bound
     return value, np.maximum(value - bound - noise, 0.0), value + bound + noise, bound

@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ Spread = tuple[float, float, float]
 """The value and its interval."""
 Spreads = tuple[Floats, Floats, Floats]
 """Values and the ends of their intervals, one for each distribution."""
+Terms = tuple[Floats, Floats, Floats, Floats, Floats]
+"""Of every cell: what is added up, its slopes by q and by p, and the q and p to take them at."""
 
 FLOOR = 1e-4
 
@@ -41,74 +44,100 @@ class Pairs:
     ----------
     cells
         Where each distribution stands.
-    n, m
-        Totals of window and reference, at least 1 so that an empty one divides.
-    q, p
-        Shares of window and reference.
+    counts
+        `[2, cells]`, of window and reference.
+    totals
+        `[2, distributions]`: their sums.
+    rows
+        The same, at least 1 so that an empty one divides.
+    shares
+        `[2, cells]`: counts divided by rows.
     """
 
     cells: Ragged
-    n: Floats
-    m: Floats
-    q: Floats
-    p: Floats
+    counts: Floats
+    totals: Floats
+    rows: Floats
+    shares: Floats
 
     @classmethod
     def of(cls, cells: Ragged, window: Ints, reference: Ints) -> Pairs:
         """Return the shares of counts."""
-        n, m = (np.maximum(cells.sum(one), 1).astype(np.float64) for one in (window, reference))
-        return cls(cells, n, m, window / n[cells.owner], reference / m[cells.owner])
-
-    def error(self, slope_q: Floats, slope_p: Floats, q: Floats, p: Floats) -> Floats:
-        """Return the standard error of a smooth function with these slopes at q and p."""
-        terms = np.stack([slope_q * q, slope_q * slope_q * q, slope_p * p, slope_p * slope_p * p])
-        mean_q, square_q, mean_p, square_p = self.cells.sum(terms)
-        of_q = np.maximum(square_q - mean_q * mean_q, 0.0) / self.n
-        of_p = np.maximum(square_p - mean_p * mean_p, 0.0) / self.m
-        return np.asarray(np.sqrt(of_q + of_p))
+        counts = np.array((window, reference), dtype=np.float64)
+        totals = cells.sum(counts)
+        rows = np.maximum(totals, 1.0)
+        return cls(cells, counts, totals, rows, counts / rows.take(cells.owner, axis=1))
 
 
-def psis(pairs: Pairs) -> Spreads:
-    """Return population stability indices.
+def psis(pairs: Pairs) -> Terms:
+    """Return the terms of population stability indices.
 
     `sum (q - p) ln(q / p)`, shares floored at 1e-4. With nothing changed it is on average
     `(1/n + 1/m)(cells - 1)` [1]_, so near zero the interval is too optimistic; the decision
     therefore rests on chi-square.
     """
-    q, p = np.maximum(pairs.q, FLOOR), np.maximum(pairs.p, FLOOR)
+    q, p = np.maximum(pairs.shares, FLOOR)
     ratio = q / p
     logs = np.log(ratio)
-    value = pairs.cells.sum((q - p) * logs)
-    half = Z * pairs.error(logs + 1 - 1 / ratio, logs - 1 + ratio, q, p)
+    return (q - p) * logs, logs + 1 - 1 / ratio, logs - 1 + ratio, q, p
+
+
+def js_distances(pairs: Pairs) -> Terms:
+    """Return the terms of Jensen-Shannon divergences in nats [2]_, whose root is the distance."""
+    q, p = pairs.shares
+    middle = (p + q) / 2
+    middle[middle == 0] = 1.0
+    slope_q, slope_p = 0.5 * np.log(np.where(pairs.shares > 0, pairs.shares, middle) / middle)
+    return slope_q * q + slope_p * p, slope_q, slope_p, q, p
+
+
+def hellingers(pairs: Pairs) -> Terms:
+    """Return the terms of squared Hellinger distances, halved: (sqrt q - sqrt p)^2."""
+    roots = np.sqrt(pairs.shares)
+    ratios = roots[::-1] / np.where(roots > 0, roots, np.inf)
+    return (roots[0] - roots[1]) ** 2, *(-0.5 * ratios), *pairs.shares
+
+
+def tvds(pairs: Pairs) -> Terms:
+    """Return the terms of total variation distances, halved: |q - p| [3]_."""
+    q, p = pairs.shares
+    gap = q - p
+    slope = np.sign(gap) / 2
+    return np.abs(gap), slope, -slope, q, p
+
+
+def spreads(pairs: Pairs, metrics: Sequence[str]) -> dict[str, Spreads]:
+    """Return distances by name: `psi`, `js_distance`, `hellinger` and `tvd`, all in one go."""
+    if not metrics:
+        return {}
+    terms = [part for metric in metrics for part in _TERMS[metric](pairs)]
+    each = np.concatenate(terms).reshape(len(metrics), 5, -1)
+    value, slope_q, slope_p, q, p = each.swapaxes(0, 1)
+    added = np.empty_like(each)
+    added[:, 0] = value
+    added[:, 1], added[:, 2] = slope_q * q, slope_q * slope_q * q
+    added[:, 3], added[:, 4] = slope_p * p, slope_p * slope_p * p
+    value, mean_q, square_q, mean_p, square_p = pairs.cells.sum(added).swapaxes(0, 1)
+    of_q = np.maximum(square_q - mean_q * mean_q, 0.0) / pairs.rows[0]
+    of_p = np.maximum(square_p - mean_p * mean_p, 0.0) / pairs.rows[1]
+    half = Z * np.sqrt(of_q + of_p)
+    return {metric: _ENDS[metric](value[at], half[at]) for at, metric in enumerate(metrics)}
+
+
+def _psi(value: Floats, half: Floats) -> Spreads:
     return value, np.maximum(value - half, 0.0), value + half
 
 
-def js_distances(pairs: Pairs) -> Spreads:
-    """Return square roots of Jensen-Shannon divergences in nats [2]_."""
-    q, p = pairs.q, pairs.p
-    middle = (p + q) / 2
-    middle[middle == 0] = 1.0
-    slopes = [0.5 * np.log(np.where(x > 0, x, middle) / middle) for x in (q, p)]
-    divergence = np.maximum(pairs.cells.sum(slopes[0] * q + slopes[1] * p), 0.0)
-    half = Z * pairs.error(slopes[0], slopes[1], q, p)
-    return _rooted(divergence, half, math.log(2))
+def _js_distance(divergence: Floats, half: Floats) -> Spreads:
+    return _rooted(np.maximum(divergence, 0.0), half, math.log(2))
 
 
-def hellingers(pairs: Pairs) -> Spreads:
-    """Return Hellinger distances: square roots of half the sum of (sqrt q - sqrt p)^2."""
-    root_q, root_p = np.sqrt(pairs.q), np.sqrt(pairs.p)
-    square = np.maximum(pairs.cells.sum((root_q - root_p) ** 2) / 2, 0.0)
-    slope_q = -0.5 * np.divide(root_p, root_q, out=np.zeros_like(root_q), where=root_q > 0)
-    slope_p = -0.5 * np.divide(root_q, root_p, out=np.zeros_like(root_p), where=root_p > 0)
-    return _rooted(square, Z * pairs.error(slope_q, slope_p, pairs.q, pairs.p), 1.0)
+def _hellinger(double: Floats, half: Floats) -> Spreads:
+    return _rooted(np.maximum(double / 2, 0.0), half, 1.0)
 
 
-def tvds(pairs: Pairs) -> Spreads:
-    """Return total variation distances: half the sum of |q - p| [3]_."""
-    gap = pairs.q - pairs.p
-    value = pairs.cells.sum(np.abs(gap)) / 2
-    slope = np.sign(gap) / 2
-    half = Z * pairs.error(slope, -slope, pairs.q, pairs.p)
+def _tvd(double: Floats, half: Floats) -> Spreads:
+    value = double / 2
     return value, np.maximum(value - half, 0.0), np.minimum(value + half, 1.0)
 
 
@@ -117,16 +146,24 @@ def _rooted(square: Floats, half: Floats, most: float) -> Spreads:
     return np.sqrt(square), np.sqrt(low), np.sqrt(np.maximum(high, square))
 
 
+_TERMS = {"psi": psis, "js_distance": js_distances, "hellinger": hellingers, "tvd": tvds}
+_ENDS = {"psi": _psi, "js_distance": _js_distance, "hellinger": _hellinger, "tvd": _tvd}
+
+
+def _single(metric: str, window: Ints, reference: Ints) -> Spread:
+    pairs = Pairs.of(Ragged.of([window.size]), window, reference)
+    value, low, high = spreads(pairs, [metric])[metric]
+    return float(value[0]), float(low[0]), float(high[0])
+
+
 def psi(window: Ints, reference: Ints) -> Spread:
     """Return the population stability index of one pair of counts, and its interval."""
-    value, low, high = psis(Pairs.of(Ragged.of([window.size]), window, reference))
-    return float(value[0]), float(low[0]), float(high[0])
+    return _single("psi", window, reference)
 
 
 def js_distance(window: Ints, reference: Ints) -> Spread:
     """Return the Jensen-Shannon distance of one pair of counts, and its interval."""
-    value, low, high = js_distances(Pairs.of(Ragged.of([window.size]), window, reference))
-    return float(value[0]), float(low[0]), float(high[0])
+    return _single("js_distance", window, reference)
 
 
 def js_of_shares(q: Floats, p: Floats) -> float:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.metrics import curves, distances
+from watchkeeper_monitor.metrics import curves
 from watchkeeper_monitor.metrics.chisquare import two_samples
-from watchkeeper_monitor.metrics.distances import Pairs
+from watchkeeper_monitor.metrics.distances import Pairs, spreads
 from watchkeeper_monitor.metrics.ragged import Ragged
 from watchkeeper_monitor.metrics.ridits import placed
 from watchkeeper_monitor.metrics.values import TwoSample, Value, nothing
@@ -24,12 +24,7 @@ Ints = npt.NDArray[np.int64]
 Numbers = tuple[list[float], ...]
 """Value, low, high and, where there is one, the bound; each of every distribution."""
 
-ON_COUNTS = {
-    "psi": distances.psis,
-    "js_distance": distances.js_distances,
-    "hellinger": distances.hellingers,
-    "tvd": distances.tvds,
-}
+ON_COUNTS = ("psi", "js_distance", "hellinger", "tvd")
 ON_MIX = ("psi", "js_distance", "tvd")
 ON_CURVES = {"wasserstein": curves.wasserstein, "ks": curves.ks}
 _ALL = frozenset((*ON_COUNTS, *ON_CURVES, *(f"group_mix_{name}" for name in ON_MIX)))
@@ -103,6 +98,12 @@ def plan_of(grid: Grid) -> Plan:
     )
 
 
+@lru_cache(maxsize=256)
+def _bins_of(grid: Grid, reference: Profile, _rows: int) -> Ints:
+    """Return a reference's bins, added up once for all windows that are compared with it."""
+    return plan_of(grid).bins(reference)
+
+
 def _known(starts: Ints) -> Ints:
     """Return every code but the last one of each column, which is null."""
     return np.setdiff1d(np.arange(starts[-1]), starts[1:] - 1)
@@ -130,17 +131,15 @@ def measure_many(
     cells = plan.cells.repeated(times)
     counts = np.concatenate([plan.bins(window) for window in windows])
     none = np.zeros(plan.cells.size, dtype=np.int64)
-    base = np.tile(none if reference is None else plan.bins(reference), times)
-    sizes = cells.sum(counts).tolist(), cells.sum(base).tolist()
-    ordered = [at < len(grid.axes) for at in range(len(plan.names))] * times
-    tests = placed(two_samples(cells, counts, base), ordered, cells, counts, base)
+    one = none if reference is None else _bins_of(grid, reference, reference.rows)
+    base = np.concatenate([one] * times)
     pairs = Pairs.of(cells, counts, base)
-    binned = {
-        name: _listed(function(pairs))
-        for name, function in ON_COUNTS.items()
-        if {name, f"group_mix_{name}"} & set(wanted)
-    }
-    whole = _Measured(plan, *sizes, tests, binned, frozenset(wanted))
+    n, m = pairs.totals.astype(np.int64).tolist()
+    ordered = [at < len(grid.axes) for at in range(len(plan.names))] * times
+    tests = placed(two_samples(pairs), ordered, cells, counts, base)
+    names = [name for name in ON_COUNTS if not {name, f"group_mix_{name}"}.isdisjoint(wanted)]
+    binned = {name: _listed(found) for name, found in spreads(pairs, names).items()}
+    whole = _Measured(plan, n, m, tests, binned, frozenset(wanted))
     return [
         list(whole.values(grid, at * len(plan.names), window, reference))
         for at, window in enumerate(windows)
@@ -170,7 +169,7 @@ class _Measured:
             n, m, test = self.n[first + at], self.m[first + at], self.tests[first + at]
             if at == grid.score and not n and not m:
                 continue
-            one = _Column(name, n, None if reference is None else m, test)
+            one = _Column.of(name, n, None if reference is None else m, test)
             yield from one.values(binned if at < self.plan.mixes else mixed, first + at)
             if curved and at < len(grid.axes):
                 yield from one.on_curves(curved, at, constant=not grid.axes[at].sd > 0)
@@ -190,31 +189,42 @@ def _listed(arrays: tuple[npt.NDArray[np.float64], ...]) -> Numbers:
 
 
 class _Column(msgspec.Struct, frozen=True, gc=False):
-    """One distribution: its name, its totals and its test."""
+    """One distribution: its name, its totals, its test, and why there is nothing to compare."""
 
     name: str
     n: int
     m: int | None
     test: TwoSample
+    why: str
+
+    @classmethod
+    def of(cls, name: str, n: int, m: int | None, test: TwoSample) -> _Column:
+        """Return a distribution of n rows, and m of the reference where there is one."""
+        why = ""
+        if m is None:
+            why = _NO_REFERENCE
+        elif not m:
+            why = "the reference has no value in this column"
+        elif not n:
+            why = "the window has no value in this column"
+        return cls(name, n, m, test, why)
 
     def values(self, metrics: Sequence[tuple[str, Numbers]], at: int) -> Iterator[Value]:
         """Yield what metrics say of the distribution at a place, or why they say nothing."""
-        why = self._silence()
-        for metric, (value, low, high) in metrics:
-            if why:
-                yield self._nothing(metric, why)
+        for metric, numbers in metrics:
+            if self.why:
+                yield self._nothing(metric, self.why)
             else:
-                number = value[at], low[at], high[at]
-                yield Value(metric, self.name, "", *number, self.n, self.m, self.test)
+                value, low, high = numbers[0][at], numbers[1][at], numbers[2][at]
+                yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test)
 
     def on_curves(
         self, metrics: Iterable[tuple[str, Numbers]], at: int, *, constant: bool
     ) -> Iterator[Value]:
         """Yield the same of metrics that say how much binning can hide."""
-        why = self._silence()
         for metric, numbers in metrics:
-            if why or (constant and metric == "wasserstein"):
-                yield self._nothing(metric, why or _CONSTANT)
+            if self.why or (constant and metric == "wasserstein"):
+                yield self._nothing(metric, self.why or _CONSTANT)
                 continue
             value, low, high, bound = (one[at] for one in numbers)
             note = f"binning error at most {bound:.2g}"
@@ -222,11 +232,3 @@ class _Column(msgspec.Struct, frozen=True, gc=False):
 
     def _nothing(self, metric: str, why: str) -> Value:
         return nothing(metric, self.name, why, n=self.n, reference_n=self.m)
-
-    def _silence(self) -> str:
-        """Say why there is nothing to compare; empty when there is."""
-        if self.m is None:
-            return _NO_REFERENCE
-        if not self.m:
-            return "the reference has no value in this column"
-        return "" if self.n else "the window has no value in this column"

@@ -46,10 +46,14 @@ class Ragged:
         return Ragged((firsts + self.starts).ravel(), times * self.size)
 
     @cached_property
+    def lengths(self) -> Ints:
+        """How many places each distribution has."""
+        return np.diff(self.starts, append=self.size)
+
+    @cached_property
     def owner(self) -> Ints:
         """Which distribution each place belongs to."""
-        lengths = np.diff(self.starts, append=self.size)
-        return np.repeat(np.arange(self.starts.size), lengths)
+        return np.repeat(np.arange(self.starts.size), self.lengths)
 
     def sum(self, values: npt.NDArray[Any]) -> Any:
         """Return the sums over each distribution, along the last axis."""
@@ -66,5 +70,5 @@ class Ragged:
     def running(self, values: Ints) -> Ints:
         """Return running sums that begin anew with each distribution; exact for integers."""
         sums = np.cumsum(values)
-        before = (sums - values)[self.starts]
-        return np.asarray(sums - before.take(self.owner))
+        sums -= np.repeat(sums[self.starts] - values[self.starts], self.lengths)
+        return sums
