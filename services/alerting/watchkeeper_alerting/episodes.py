@@ -14,7 +14,7 @@ from watchkeeper_alerting.alerts import Action, AlertState, Decision
 from watchkeeper_alerting.breach_records import BreachTurn
 from watchkeeper_alerting.control import digest
 from watchkeeper_alerting.store import alerts as alert_store
-from watchkeeper_alerting.store import deliveries, objects
+from watchkeeper_alerting.store import deliveries, evidence, objects
 from watchkeeper_alerting.store import tickets as ticket_store
 from watchkeeper_alerting.store.alerts import StoredAlert
 from watchkeeper_alerting.store.deliveries import DeliveryState, StoredDelivery
@@ -213,5 +213,17 @@ def _audit(
         act=f"alert.{decision.action}",
         subject=f"Breach/{turn.breach.breach}" if alert is None else f"Alert/{alert.id}",
         reason=str(decision.reason),
-        body={"event": turn.event_id, "turn": str(turn.turn), "breach": turn.content},
+        body={
+            "event": turn.event_id,
+            "turn": str(turn.turn),
+            "breach": turn.content,
+            "sample_sha256": _frozen(c, turn),
+        },
     )
+
+
+def _frozen(c: sa.Connection, turn: BreachTurn) -> str | None:
+    """Return the hash of the frozen rows: from here on nobody can change them unnoticed."""
+    identity = turn.breach.evidence
+    found = None if identity is None else evidence.find(c, identity)
+    return None if found is None else found.sample_hash

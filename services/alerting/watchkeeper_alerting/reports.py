@@ -8,6 +8,7 @@ no network, no cookie and no other page.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Mapping
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from watchkeeper_alerting import reading
 from watchkeeper_alerting.store import evidence
+from watchkeeper_alerting.store.evidence import Evidence
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import Conflict, NotFound
 
@@ -37,12 +39,20 @@ def json_response(database: Database, ticket: str) -> Response:
     ------
     NotFound
         There is no such ticket, or no report; the message says why.
+    Conflict
+        The stored report is not the one that was hashed.
     """
     with database.read() as c:
-        identity = _ready(reading.ticket_view(c, ticket))
-        text = evidence.report_json(c, identity)
+        found = _ready(reading.ticket_view(c, ticket))
+        text = evidence.report_json(c, found.id)
     if text is None:
         raise NotFound(f"ticket {ticket} has a report without its JSON")
+    actual = hashlib.sha256(text.encode()).hexdigest()
+    if actual != found.report_hash:
+        raise Conflict(
+            f"the stored report of ticket {ticket} has the SHA-256 {actual}, and when it was made "
+            f"{found.report_hash} was recorded: it was changed since, so it is no evidence"
+        )
     return Response(text, media_type="application/json", headers=dict(_HEADERS))
 
 
@@ -57,8 +67,8 @@ def html_response(database: Database, ticket: str) -> Response:
         The stored page is damaged.
     """
     with database.read() as c:
-        identity = _ready(reading.ticket_view(c, ticket))
-        packed = evidence.report_html(c, identity)
+        found = _ready(reading.ticket_view(c, ticket))
+        packed = evidence.report_html(c, found.id)
     if packed is None:
         raise NotFound(f"ticket {ticket} has a report without a page; read evidence.json")
     try:
@@ -69,10 +79,10 @@ def html_response(database: Database, ticket: str) -> Response:
     return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 
 
-def _ready(view: reading.TicketView) -> str:
+def _ready(view: reading.TicketView) -> Evidence:
     if view.evidence is None:
         raise NotFound(f"ticket {view.ticket.id} has no report: {view.evidence_note}")
     if view.evidence.state != "ready":
         detail = view.evidence.reason or "it is being made; ask again"
         raise NotFound(f"the report of ticket {view.ticket.id} is {view.evidence.state}: {detail}")
-    return view.evidence.id
+    return view.evidence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 
 import pytest
 import sqlalchemy as sa
@@ -234,3 +235,19 @@ def test_two_people_whose_keys_have_one_name_are_told_apart_in_the_audit_log(
     assert acts["alert.acknowledge"].actor == acts["ticket.close"].actor == "a-oncall"
     assert acts["alert.acknowledge"].body["key"] == one.split("_")[1]
     assert acts["ticket.close"].body["key"] == other.split("_")[1]
+
+
+def test_evidence_that_was_changed_afterwards_is_found_out(service: RunningService) -> None:
+    freeze(service)
+    _, ticket = breach(service)
+    reader = service.as_(Role.AUDITOR)
+    with service.database.transaction() as c:
+        c.execute(sa.update(evidence).values(report_json='{"drift": 0.01}', sample=b"others"))
+
+    changed = reader.get(f"/v1/tickets/{ticket}/evidence.json")
+
+    assert changed.status_code == 409
+    assert "it was changed since" in changed.json()["detail"]
+    acts = reader.get("/v1/audit").json()["entries"]
+    (opened,) = [json.loads(one["entry"]) for one in acts if one["act"] == "alert.open"]
+    assert opened["body"]["sample_sha256"] == "5" * 64
