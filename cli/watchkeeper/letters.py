@@ -26,6 +26,8 @@ OWNER = "dlq"
 _ACTOR = "command line"
 _POLL = timedelta(milliseconds=200)
 _PATIENCE = 60.0
+# Longer than anybody keeps dead letters: a letter goes back once as long as it is remembered.
+_KEEP = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,15 @@ def replay(
         Relay(database, writer, OWNER, clock).drain()
     finally:
         writer.close()
+    _tidy_up(database, clock)
     return Replayed(now, before, impossible)
+
+
+def _tidy_up(database: Database, clock: Clock) -> None:
+    """Keep of what was sent only that it was: no relay of a service ever comes by here."""
+    with database.transaction() as c:
+        outbox.empty_sent(c, OWNER)
+        outbox.forget_sent(c, OWNER, clock.now() - _KEEP)
 
 
 def _decide(database: Database, one: Letter, why: Verdict, reason: str, clock: Clock) -> bool:

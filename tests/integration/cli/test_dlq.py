@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from watchkeeper.main import group
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.db import audit
+from watchkeeper_shared.db import audit, tables
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import LogUnavailable
@@ -127,6 +128,23 @@ def test_letters_are_listed_and_go_back_once(env: Mapping[str, str], log: EventL
         f"{PREDICTIONS.name}/0/100",
         f"{PREDICTIONS.name}/0/101",
     }
+
+
+def test_of_a_letter_that_went_back_only_its_id_is_kept(
+    env: Mapping[str, str], log: EventLog
+) -> None:
+    bury(log, b"x" * 10_000)
+
+    run(env, "replay", "--topic", DEAD, "--all")
+    again = run(env, "replay", "--topic", DEAD, "--all").output
+
+    assert again.startswith("0 sent back, 1 were")
+    engine = open_engine(env["WATCHKEEPER_DATABASE_URL"])
+    with Database(engine).read() as c:
+        (row,) = c.execute(sa.select(tables.outbox))
+    engine.dispose()
+    assert (row.value, row.headers, row.owner) == (b"", {}, "dlq")
+    assert row.sent_at is not None
 
 
 def test_a_record_that_is_no_letter_of_ours_stays(env: Mapping[str, str], log: EventLog) -> None:
