@@ -157,6 +157,7 @@ class Worker:
         try:
             poll = reader.poll(timeout)
         except OffsetGone as error:
+            logger.warning("offset_gone", extra={"reason": str(error)})
             self._waiting.add(TopicPartition(error.topic, error.partition))
             return Poll()
         self._waiting = (self._waiting - poll.lost) | poll.assigned

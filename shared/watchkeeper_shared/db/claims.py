@@ -18,7 +18,7 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import audit, positions
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import NotFound, OffsetGone, StoreUnavailable
+from watchkeeper_shared.errors import LogUnavailable, NotFound, OffsetGone, StoreUnavailable
 from watchkeeper_shared.eventlog.port import LogReader, TopicPartition
 
 logger = logging.getLogger(__name__)
@@ -81,9 +81,7 @@ class Claims:
         Raises
         ------
         StoreUnavailable, LogUnavailable
-            Nothing is read of it; call again later.
-        OffsetGone
-            Retention was quicker once more; call again.
+            Nothing is read of it, or retention was quicker once more; call again later.
         """
         claim = self._claimed(at)
         try:
@@ -92,6 +90,8 @@ class Claims:
             except OffsetGone as gone:
                 claim = self._past(claim, gone)
                 self._reader.start(at, claim.next_offset)
+        except OffsetGone as again:
+            raise LogUnavailable(f"{at} moves on while it is begun: {again}") from again
         except NotFound:
             return None
         return claim

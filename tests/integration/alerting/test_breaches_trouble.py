@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,10 +19,10 @@ from watchkeeper_alerting.worker import GROUP, Worker
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import audit, outbox, positions, tables
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import RetryableError
+from watchkeeper_shared.errors import LogUnavailable, RetryableError
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.opening import create_topics
-from watchkeeper_shared.eventlog.port import LogReader, Message
+from watchkeeper_shared.eventlog.port import LogReader, Message, TopicPartition
 from watchkeeper_shared.events.breaches import BREACH_CLEARED
 from watchkeeper_shared.testing.clocks import ManualClock
 from watchkeeper_shared.topics import BREACHES
@@ -102,6 +103,58 @@ def test_events_that_retention_took_are_counted_and_later_ones_handled(stream: B
     assert stream.alerts() == 2
     assert metrics.get_sample_value("watchkeeper_breach_offset_gap_records_total") == 2
     assert (entry.actor, entry.body["records"]) == ("watchkeeper-alerting", 2)
+
+
+def test_retention_that_overtakes_a_running_reader_is_said_and_counted(
+    stream: Breaches, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, reader, metrics = stream.process()
+    stream.send(told(1))
+    while not worker.step(reader, timedelta(milliseconds=50)):
+        pass
+    stream.send(told(2), told(3))
+    stream.log.retain(BREACHES.name, size=0)
+    stream.send(told(4))
+
+    while not worker.step(reader, timedelta(milliseconds=50)):
+        pass
+    reader.close()
+
+    kind = {"kind": "retention"}
+    assert metrics.get_sample_value("watchkeeper_breach_log_breaks_total", kind) == 1
+    assert metrics.get_sample_value("watchkeeper_breach_offset_gap_records_total") == 2
+    assert {"offset_gone", "log_break"} <= {record.message for record in caplog.records}
+    assert stream.alerts() == 2
+
+
+class Hasty:
+    """A log whose retention moves on whenever a partition is begun."""
+
+    def __init__(self, reader: LogReader, log: EmbeddedLog) -> None:
+        self._reader = reader
+        self._log = log
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def start(self, at: TopicPartition, offset: int) -> None:
+        writer = self._log.writer()
+        writer.append(told(9)).result(timeout=10)
+        self._log.retain(BREACHES.name, size=0)
+        self._reader.start(at, offset)
+
+
+def test_retention_that_is_quicker_than_every_begin_is_waited_for(stream: Breaches) -> None:
+    worker, reader, _ = stream.process()
+    hasty = cast("LogReader", Hasty(reader, stream.log))
+
+    def begin() -> None:
+        for _ in range(10):
+            worker.step(hasty, timedelta(milliseconds=50))
+
+    with pytest.raises(LogUnavailable, match="moves on while it is begun"):
+        begin()
+    reader.close()
 
 
 def test_a_topic_made_again_is_read_anew_and_has_no_second_effect(stream: Breaches) -> None:
