@@ -12,6 +12,7 @@ from watchkeeper import tables
 from watchkeeper.client import Client
 from watchkeeper.options import FILE, of_a_client, of_a_table
 from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.remarks import remarks
 from watchkeeper_shared.errors import InvalidObject, NotFound
 from watchkeeper_shared.events.batches import concatenate
 from watchkeeper_shared.specs import AISystem
@@ -47,7 +48,9 @@ def build(
 
 
 def upload(client: Client, rows: pa.RecordBatch, system: str, version: str) -> str:
-    """Build the reference of `rows`, put it in force, and return a line that says so.
+    """Build the reference of `rows`, put it in force, and return what to say about it.
+
+    A line that says so, and one for each column that says too little.
 
     Raises
     ------
@@ -67,4 +70,5 @@ def upload(client: Client, rows: pa.RecordBatch, system: str, version: str) -> s
         content_type="application/octet-stream",
         params={"system": system, "version": version, "rows": rows.num_rows, "sha256": built.id},
     ).json()
-    return f"reference {stored['id']} of {system} version {version}: {rows.num_rows:,} rows"
+    said = f"reference {stored['id']} of {system} version {version}: {rows.num_rows:,} rows"
+    return "\n".join([said, *(f"  warning: {one}" for one in remarks(built.grid))])

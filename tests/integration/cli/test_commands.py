@@ -125,6 +125,23 @@ def test_a_reference_is_built_here_and_in_force_there(
     assert (stored["rows"], stored["current"]) == (2000, True)
 
 
+def test_a_reference_with_a_dead_column_is_taken_and_says_so(
+    service: RunningService, tmp_path: Path
+) -> None:
+    (tmp_path / "system.yaml").write_text(SYSTEM)
+    env = as_admin(service)
+    run("apply", "-f", tmp_path / "system.yaml", env=env)
+    rows = tmp_path / "approved.csv"
+    rows.write_text("id,prediction,features.AGEP\n1,1,40\n2,0,40\n3,1,40\n")
+
+    of = ("--system", "employment-ma", "--version", "1")
+    result = run("reference", "build", *of, rows, env=env)
+
+    assert result.exit_code == 0, result.output
+    assert "warning: features.AGEP is 40 in every row: any other value is drift" in result.output
+    assert "warning: groups.SEX holds no value: its groups cannot be compared" in result.output
+
+
 def test_a_reference_of_a_system_that_nobody_applied_is_refused(
     service: RunningService, tmp_path: Path
 ) -> None:
