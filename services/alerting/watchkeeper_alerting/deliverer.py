@@ -120,12 +120,7 @@ class Deliverer:
     def _attempt(
         self, delivery: StoredDelivery, spec: dict[str, object] | None, until: datetime
     ) -> None:
-        try:
-            repeat = self._send(delivery, spec)
-        except (ReceiverUnavailable, RejectedByReceiver) as error:
-            outcome = self._failed(delivery, error)
-        else:
-            outcome = self._delivered(delivery, repeat)
+        outcome = self._outcome(delivery, spec)
         with self._database.transaction() as c:
             deliveries.settle(
                 c,
@@ -136,8 +131,21 @@ class Deliverer:
                 delivered_at=outcome.delivered_at,
                 error=outcome.error,
             )
-        self._counters.notifications.labels(delivery.channel, outcome.counted).inc()
-        _log(delivery, outcome)
+        if outcome.counted != "ended":
+            self._counters.notifications.labels(delivery.channel, outcome.counted).inc()
+            _log(delivery, outcome)
+
+    def _outcome(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> _Outcome:
+        now = self._clock.now()
+        if delivery.state is DeliveryState.REPEATING and not self._is_news(delivery, now):
+            # The alert moved on while the last repetition was settled: said again, that it
+            # fires would undo what the receiver was told after it.
+            return _Outcome(DeliveryState.DELIVERED, now, None, None, "ended")
+        try:
+            repeat = self._send(delivery, spec)
+        except (ReceiverUnavailable, RejectedByReceiver) as error:
+            return self._failed(delivery, error)
+        return self._delivered(delivery, repeat)
 
     def _send(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> timedelta | None:
         if spec is None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from watchkeeper_alerting.applying import application
@@ -22,6 +23,7 @@ from watchkeeper_alerting.store import alerts, deliveries
 from watchkeeper_alerting.store.deliveries import StoredDelivery
 from watchkeeper_alerting.testing.builders import a_breach, a_record
 from watchkeeper_alerting.testing.receivers import HttpReceiver, http_receiver
+from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.events.breaches import BREACH_CLEARED, BREACH_OPENED
 from watchkeeper_shared.testing.clocks import ManualClock
@@ -237,3 +239,26 @@ def test_alertmanager_that_was_away_is_told_again_once_it_is_back(desk: Desk) ->
     (only,) = desk.deliveries()
     assert only.state == "repeating"
     assert only.last_error is None
+
+
+def test_that_it_fires_is_never_said_again_after_its_end(desk: Desk) -> None:
+    desk.apply_channel("alertmanager")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.deliverer.step()
+    desk.clock.advance(timedelta(seconds=10))
+    desk.happen(BREACH_CLEARED, "e-2")
+    with desk.database.transaction() as c:
+        # As it stands when the end was decided between the answer of the receiver and its note.
+        c.execute(
+            sa.update(tables.deliveries)
+            .where(tables.deliveries.c.event == "firing")
+            .values(state="repeating")
+        )
+    desk.pass_time(timedelta(minutes=3))
+
+    ends = [json.loads(one.body)[0]["endsAt"] for one in desk.receiver.received]
+    fired, *resolved = ends
+    assert len(resolved) > 1
+    assert set(resolved) == {"2026-11-23T12:00:10Z"}
+    assert fired != resolved[0]
+    assert {one.state for one in desk.deliveries() if one.event == "firing"} == {"delivered"}
