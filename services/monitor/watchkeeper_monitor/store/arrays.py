@@ -43,12 +43,13 @@ def pack(arrays: Arrays) -> bytes:
     """Return the bytes that `unpack` reads."""
     shapes = [(name, one.dtype.str, one.shape) for name, one in arrays.columns.items()]
     head = msgspec.msgpack.encode((shapes, arrays.notes))
-    parts = [_padded(len(head).to_bytes(_ALIGNED, "little") + head)]
-    parts += [_padded(np.ascontiguousarray(one).tobytes()) for one in arrays.columns.values()]
+    parts: list[bytes | memoryview] = [_padded(len(head).to_bytes(_ALIGNED, "little") + head)]
+    for one in arrays.columns.values():
+        parts += [np.ascontiguousarray(one).data, bytes(_ceiling(one.nbytes) - one.nbytes)]
     return b"".join(parts)
 
 
-def unpack(data: bytes) -> Arrays:
+def unpack(data: bytes | memoryview) -> Arrays:
     """Return the columns, as views of the bytes."""
     size = int.from_bytes(data[:_ALIGNED], "little")
     shapes, notes = msgspec.msgpack.decode(data[_ALIGNED : _ALIGNED + size])

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from watchkeeper_monitor.store.rooms import apart
+
 Hashes = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
@@ -34,8 +36,8 @@ class Asked:
         self.masks = _masks(unsigned)
 
 
-class Run:
-    """Hashes in ascending order, to look in.
+class Sorted:
+    """Hashes in ascending order, to look in once: a filter would cost more than it saves.
 
     Parameters
     ----------
@@ -45,8 +47,35 @@ class Run:
 
     def __init__(self, ordered: Hashes) -> None:
         self.ordered = ordered
+
+    def find(self, asked: Asked) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which of the asked are here, by their place, and where here."""
+        return self._among(asked, np.arange(len(asked.ordered)))
+
+    def _among(
+        self, asked: Asked, likely: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if not likely.size or not self.ordered.size:
+            return likely[:0], likely[:0]
+        at = self.ordered.searchsorted(asked.ordered[likely])
+        at[at == self.ordered.size] = 0
+        here = self.ordered[at] == asked.ordered[likely]
+        return likely[here], at[here]
+
+
+class Run(Sorted):
+    """Hashes in ascending order that are kept, to look in often.
+
+    Parameters
+    ----------
+    ordered
+        Ascending.
+    """
+
+    def __init__(self, ordered: Hashes) -> None:
+        super().__init__(apart(ordered))
         self._size = np.uint64(max(1, len(ordered) // _ROWS_PER_WORD))
-        self._words = self._filter(Asked(ordered))
+        self._words = apart(self._filter(Asked(ordered)))
 
     def _filter(self, own: Asked) -> Words:
         words = np.zeros(int(self._size), dtype=np.uint64)
@@ -68,13 +97,7 @@ class Run:
     def find(self, asked: Asked) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return which of the asked are here, by their place, and where here."""
         words = self._words[self._places(asked)]
-        likely = np.flatnonzero((words & asked.masks) == asked.masks)
-        if not likely.size or not self.ordered.size:
-            return likely[:0], likely[:0]
-        at = self.ordered.searchsorted(asked.ordered[likely])
-        at[at == self.ordered.size] = 0
-        here = self.ordered[at] == asked.ordered[likely]
-        return likely[here], at[here]
+        return self._among(asked, np.flatnonzero((words & asked.masks) == asked.masks))
 
 
 def _masks(unsigned: Words) -> Words:

@@ -130,8 +130,12 @@ def listed(
 
 def load(c: sa.Connection, shelf: Shelf, block: Block) -> Labels:
     """Return the labels of a block."""
-    content = shelf.content(c, block)
-    return Labels(shelf.run(c, block).ordered, content.columns, tuple(content.notes))
+    return of_block(shelf.run(c, block).ordered, shelf.content(c, block))
+
+
+def of_block(hashes: Hashes, content: Arrays) -> Labels:
+    """Return the labels that a block holds."""
+    return Labels(hashes, content.columns, tuple(content.notes))
 
 
 def note_checked(c: sa.Connection, block: Block, checked: int) -> None:

@@ -112,7 +112,7 @@ def merge(c: sa.Connection, shelf: Shelf, system: str, horizon: timedelta) -> bo
         listed = labels.listed(c, system, state)
         found = _due(c, listed, lambda one: one.block, horizon)
         if found:
-            parts = [labels.load(c, shelf, one.block) for one in found]
+            parts = [labels.of_block(*shelf.last(c, one.block)) for one in found]
             for one in found:
                 labels.remove(c, shelf, one.block)
             checked = min(one.checked for one in found)
@@ -123,7 +123,7 @@ def merge(c: sa.Connection, shelf: Shelf, system: str, horizon: timedelta) -> bo
 
 def _merge_predictions(c: sa.Connection, shelf: Shelf, told: Told, chosen: Sequence[Block]) -> None:
     system, rows = chosen[0].system, sum(block.rows for block in chosen)
-    parts = [Entries(shelf.run(c, block).ordered, shelf.content(c, block)) for block in chosen]
+    parts = [Entries(*shelf.last(c, block)) for block in chosen]
     ids = [block.id for block in chosen]
     heads_of = c.execute(
         sa.select(predictions.c.newest, predictions.c.arrived_at).where(
