@@ -360,6 +360,7 @@ windows = _table(
     # The sum of `panes.changed` in its reach when it was judged: while that holds, it need not be.
     sa.Column("seen", sa.BigInteger),
     sa.Index(None, "system", "status"),
+    sa.Index(None, "system", "policy", "version"),
 )
 
 # Windows that start before `until` are judged no more: of those before them some have ended.

@@ -231,6 +231,28 @@ def test_nothing_ends_since_a_breach_opened_that_is_open(hours: Database) -> Non
     assert left(hours) == list(range(9, COUNT))
 
 
+def test_nothing_ends_of_a_breach_that_is_folded_again_with_what_is_judged(hours: Database) -> None:
+    breach(hours, 9, COUNT // 2)
+    breach(hours, 5, COUNT // 2 - 1)
+
+    end(hours)
+
+    assert left(hours) == [5, *range(9, COUNT)]
+
+
+def test_windows_end_under_every_policy_and_version(hours: Database) -> None:
+    others = [Scope(policy, "s", version) for policy in ("", "a", "p", "z") for version in "23"]
+    for scope in (*others, replace(SCOPE, system="another")):
+        put(hours, [(at, START, "final") for at in range(3)], scope)
+
+    end(hours, NOW - DAY, a=0, z=0)
+
+    assert [left(hours, scope) for scope in others] == [[2]] * len(others)
+    with hours.read() as c:
+        query = sa.select(sa.func.count()).where(tables.windows.c.system == "another")
+        assert c.execute(query).scalar_one() == 3
+
+
 def test_what_tells_the_blocks_in_control_stays_with_what_they_taught(hours: Database) -> None:
     starts = [START + at * HOUR for at in (2, 12, 30, 99)]
     taught = {"policy": "p", "system": "s", "version": "1", "reference": "x", "scale": 4}

@@ -122,20 +122,29 @@ def _over(
     c: sa.Connection, system: str, before: datetime, lookbacks: Lookbacks
 ) -> Iterator[tuple[Scope, datetime, list[datetime]]]:
     """Yield the oldest windows that may end, for each scope that has any."""
-    key = windows.c.policy, windows.c.version
-    scopes = sa.select(*key).where(windows.c.system == system).distinct().order_by(*key)
-    for policy, version in c.execute(scopes).all():
-        scope = Scope(policy, system, version)
-        over = limits(c, scope, before, lookbacks.get(policy))
+    for scope in _scopes(c, system):
+        over = limits(c, scope, before, lookbacks.get(scope.policy))
         if over is not None:
             mine = sa.select(windows.c.start).where(
-                *_of(windows, scope), windows.c.start < over.floor, ~_is_kept()
+                *_of(windows, scope), windows.c.start < over.floor, ~_is_kept(over.until)
             )
-            starts = list(
-                c.execute(mine.order_by(windows.c.start).limit(WINDOWS_AT_ONCE)).scalars()
-            )
+            query = mine.order_by(windows.c.start).limit(WINDOWS_AT_ONCE)
+            starts = list(c.execute(query).scalars())
             if starts:
                 yield scope, over.until, starts
+
+
+def _scopes(c: sa.Connection, system: str) -> Iterator[Scope]:
+    """Yield the scopes that have windows, each found by one look into the index.
+
+    DISTINCT would read every window of the system.
+    """
+    key = windows.c.policy, windows.c.version
+    query = sa.select(*key).where(windows.c.system == system).order_by(*key).limit(1)
+    found = c.execute(query).first()
+    while found is not None:
+        yield Scope(found.policy, system, found.version)
+        found = c.execute(query.where(sa.tuple_(*key) > sa.tuple_(*found))).first()
 
 
 def is_told(table: sa.Table, start: sa.Column[datetime]) -> sa.ColumnElement[bool]:
@@ -158,11 +167,15 @@ def is_told(table: sa.Table, start: sa.Column[datetime]) -> sa.ColumnElement[boo
     )
 
 
-def _is_kept() -> sa.ColumnElement[bool]:
+def _is_kept(until: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that something refers to a window, or may when others are judged.
+
+    A breach that was open at `until` or since is folded again, from where it opened.
+    """
     since_it_opened = sa.exists().where(
         *_same(episodes, windows),
-        episodes.c.state == EpisodeState.OPEN.value,
         windows.c.start >= episodes.c.opened_window,
+        sa.or_(episodes.c.state == EpisodeState.OPEN.value, episodes.c.cleared_window >= until),
     )
     return sa.or_(is_told(windows, windows.c.start), since_it_opened, _has_taught())
 

@@ -1,4 +1,4 @@
-"""From when on windows are judged, where older ones have ended."""
+"""From when on windows are judged, where older ones have ended; and whose windows there are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add it; until a window ends, all of them are judged."""
+    """Add both; until a window ends, all of them are judged."""
     op.create_table(
         "ended",
         sa.Column("policy", sa.String(length=128), nullable=False),
@@ -22,6 +22,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("policy", "system", "version", name=op.f("pk_ended")),
     )
     op.create_index(op.f("ix_ended_system"), "ended", ["system"], unique=False)
+    op.create_index(
+        op.f("ix_windows_system_policy_version"),
+        "windows",
+        ["system", "policy", "version"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:
