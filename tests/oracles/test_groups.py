@@ -124,3 +124,19 @@ def test_no_value_lies_outside_its_interval_however_few_rows(
 
     assert 0.0 in ratios
     assert outside == []
+
+
+def test_a_gap_between_equal_groups_has_the_rows_of_the_smaller(
+    answering: Any, survey: Any, rows: Any
+) -> None:
+    """Calibration errors that chance explains are all 0, and a gap of 0 needs two groups too."""
+    few = answering(survey(), rows(20_000, 1), rows(400, 5), group_rows=1).answers
+    of_group = {
+        one.segment: one for one in few.values if (one.metric, one.column) == ("group_ece", "RACE")
+    }
+    against = of_group["RACE=1"]
+
+    for name in "23456":
+        one, gap = of_group[f"RACE={name}"], few.of("ece_difference", "RACE", f"RACE={name}")
+        assert gap.n == min(one.n, against.n)
+        assert gap.test.error == pytest.approx(np.hypot(one.test.error, against.test.error))

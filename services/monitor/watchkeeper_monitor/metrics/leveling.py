@@ -97,8 +97,12 @@ class Levels:
         return self._of_pair(used, "", note)
 
     def _of_pair(self, used: tuple[str, ...], segment: str, note: str) -> Value:
-        """Return the gap among groups; its rows are those of the smaller of the two."""
-        low, high = (pick(used, key=lambda one: self.found[one].value) for pick in (min, max))
+        """Return the gap among groups; its rows are those of the smaller of the two.
+
+        Of equal ones the first is the lowest and the last the highest: two groups, always.
+        """
+        low = min(used, key=lambda one: self.found[one].value)
+        high = max(reversed(used), key=lambda one: self.found[one].value)
         least, most = self.found[low], self.found[high]
         gap = most.value - least.value
         error = math.hypot(least.error, most.error)
