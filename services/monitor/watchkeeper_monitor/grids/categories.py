@@ -64,6 +64,13 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
     def _known(self) -> Known:
         return Known((*self.values, *self.rare))
 
+    @cached_property
+    def _code_of_place(self) -> npt.NDArray[np.int32]:
+        """The code of every known value, and last, where -1 finds it, of any other one."""
+        codes = np.minimum(np.arange(len(self.values) + len(self.rare) + 1), self.other)
+        codes[-1] = self.other if self.open else self.unseen
+        return codes.astype(np.int32)
+
     def encode(self, column: Any) -> npt.NDArray[np.int32]:
         """Return the code of every value of an Arrow array.
 
@@ -75,8 +82,7 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
         """
         if pa.types.is_dictionary(column.type):
             return self._encode_dictionary(column)
-        codes = np.minimum(self._known.places(column), self.other, dtype=np.int32)
-        codes[codes < 0] = self.other if self.open else self.unseen
+        codes = self._code_of_place.take(self._known.places(column))
         if column.null_count:
             codes[np.asarray(column.is_null())] = self.null
         return codes

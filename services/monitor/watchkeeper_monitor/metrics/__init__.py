@@ -20,6 +20,7 @@ from watchkeeper_monitor.metrics import (
     performance,
     quality,
 )
+from watchkeeper_monitor.metrics.calibration import Calibration, calibrations
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE, Entry, Family
 from watchkeeper_monitor.metrics.values import (
     Census,
@@ -81,24 +82,31 @@ def measure(
     end
         When the window ends; without it there is no freshness.
     """
+    calibrated = calibrations(window)
     return [
-        *_ungrouped(grid, window, reference, end),
-        *fairness.measure(spec, grid, window, group_rows),
+        *_ungrouped(grid, window, reference, end, calibrated),
+        *fairness.measure(spec, grid, window, group_rows, calibrated),
         *estimated.measure(spec, grid, window),
         *_sliced(grid, window, reference, end),
     ]
 
 
 def _ungrouped(
-    grid: Grid, window: Profile, reference: Profile | None, end: datetime | None
-) -> Iterator[Value]:
-    performed = list(performance.measure(grid, window))
-    yield from drift.measure(grid, window, reference)
-    yield from quality.measure(grid, window, reference, end)
-    yield from performed
-    yield from changes.measure(performed, _performed(grid, reference))
-    yield from operation.measure(window)
-    yield from explanation.measure(grid, window, reference)
+    grid: Grid,
+    window: Profile,
+    reference: Profile | None,
+    end: datetime | None,
+    calibrated: Sequence[Calibration] | None = None,
+) -> list[Value]:
+    performed = list(performance.measure(grid, window, calibrated))
+    return [
+        *drift.measure(grid, window, reference),
+        *quality.measure(grid, window, reference, end),
+        *performed,
+        *changes.measure(performed, _performed(grid, reference)),
+        *operation.measure(window),
+        *explanation.measure(grid, window, reference),
+    ]
 
 
 def _performed(grid: Grid, reference: Profile | None) -> Sequence[Value]:

@@ -62,11 +62,15 @@ class Calibration(msgspec.Struct, frozen=True, gc=False):
 def calibrations(window: Profile, first: int | None = None) -> list[Calibration]:
     """Return the calibration of everything, and then of each group of each attribute.
 
+    Without a positive class there is none.
+
     Parameters
     ----------
     first
         Only so many of them.
     """
+    if window.grid.positive < 0:
+        return []
     rows = window.section("calibration_rows")[:first]
     hits = window.section("calibration_positive")[:first]
     sums = PROBABILITY.total(window.section("calibration_scores")[:first])

@@ -109,9 +109,9 @@ def _known(starts: Ints) -> Ints:
     return np.setdiff1d(np.arange(starts[-1]), starts[1:] - 1)
 
 
-def measure(grid: Grid, window: Profile, reference: Profile | None) -> Iterator[Value]:
-    """Yield the drift of every feature, output and attribute; of the score where one is sent."""
-    yield from measure_many(grid, [window], reference)[0]
+def measure(grid: Grid, window: Profile, reference: Profile | None) -> list[Value]:
+    """Return the drift of every feature, output and attribute; of the score where one is sent."""
+    return measure_many(grid, [window], reference)[0]
 
 
 def measure_many(

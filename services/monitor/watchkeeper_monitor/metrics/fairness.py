@@ -15,12 +15,12 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.intervals import log_ratio, newcombe_of
 from watchkeeper_monitor.metrics import leveling
-from watchkeeper_monitor.metrics.calibration import calibrations
+from watchkeeper_monitor.metrics.calibration import Calibration
 from watchkeeper_monitor.metrics.groups import DENOMINATORS, GroupRate, Groups, groups_of
 from watchkeeper_monitor.metrics.values import RateGap, RateRatio, Value, nothing
 from watchkeeper_monitor.profiles import Profile
@@ -47,7 +47,13 @@ GAPS: dict[str, tuple[str, ...]] = {
 RATIO = "demographic_parity_ratio"
 
 
-def measure(spec: AISystem, grid: Grid, window: Profile, least: int) -> Iterator[Value]:
+def measure(
+    spec: AISystem,
+    grid: Grid,
+    window: Profile,
+    least: int,
+    calibrated: Sequence[Calibration],
+) -> Iterator[Value]:
     """Yield rates and gaps of every declared attribute and intersection.
 
     With more than two classes there is accuracy only; of a regression there are means.
@@ -56,8 +62,9 @@ def measure(spec: AISystem, grid: Grid, window: Profile, least: int) -> Iterator
     ----------
     least
         The rows that a group needs to take part in a gap over all groups.
+    calibrated
+        The window's calibrations; none where the task has none.
     """
-    calibrated = calibrations(window) if grid.positive >= 0 else []
     for row, column in enumerate(grid.attributes):
         if column.name not in spec.groups:  # no longer declared, still in an older grid
             continue
@@ -82,7 +89,7 @@ def _unclassed(groups: Groups, against: str) -> Iterator[Value]:
     """Say that of several classes, none of them known yet, nobody can tell which are right."""
     why, rows = "classes are not known before there is a reference", groups.labelled
     for name, n in rows.items():
-        segment = groups.segment(name)
+        segment = groups.segments[name]
         yield nothing("group_accuracy", groups.attribute, why, n=n, segment=segment)
         if name != against:
             yield nothing("accuracy_difference", groups.attribute, why, n=n, segment=segment)
@@ -95,7 +102,7 @@ def _rates(groups: Groups) -> Iterator[Value]:
             continue
         found, rows = groups.rates[kind], groups.rows(kind)
         for name in rows:
-            segment, one = groups.segment(name), found.get(name)
+            segment, one = groups.segments[name], found.get(name)
             if one is None:
                 why = f"no {DENOMINATORS[kind]} of group {name}"
                 yield nothing(metric, groups.attribute, why, n=rows[name], segment=segment)
@@ -118,7 +125,7 @@ def _pairs(metric: str, groups: Groups, against: str) -> Iterator[Value]:
     for name, rows in groups.rows(kinds[0]).items():
         if name == against:
             continue
-        segment = groups.segment(name)
+        segment = groups.segments[name]
         lacking = [
             f"group {one} has no {DENOMINATORS[kind]}"
             for kind in kinds
@@ -152,9 +159,7 @@ def _value(metric: str, groups: Groups, used: tuple[str, ...], segment: str, not
     ends = [_extremes(side) for side in sides]
     low, high = ends[0] if len(ends) == 1 else max(ends, key=_gap)
     n = sum([one.test.n for side in sides for one in side])
-    note = (
-        f"lowest {low.group} at {low.share:.4f}, highest {high.group} at {high.share:.4f}; {note}"
-    )
+    note = f"lowest {low.words}, highest {high.words}; {note}"
     column = groups.attribute
     if metric != RATIO:
         start, end = newcombe_of(high.share, high.interval, low.share, low.interval)

@@ -5,12 +5,10 @@ Values that the reference did not hold, and rows without the attribute, are in n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Categories, Grid
 from watchkeeper_monitor.intervals import Interval, wilson
@@ -18,8 +16,8 @@ from watchkeeper_monitor.metrics.calibration import Calibration
 from watchkeeper_monitor.metrics.values import Rate
 from watchkeeper_monitor.profiles import Profile
 
-Ints = npt.NDArray[np.int64]
-Counted = tuple[list[int], list[int]]
+Counted = list[tuple[int, int]]
+"""Hits and rows of each code."""
 
 DENOMINATORS = {
     "selection": "row",
@@ -42,17 +40,21 @@ class GroupRate(msgspec.Struct, frozen=True):
         The counts.
     share, interval
         Their ratio, and its Wilson interval.
+    words
+        Its name and share, as notes say them.
     """
 
     group: str
     test: Rate
     share: float
     interval: Interval
+    words: str
 
     @classmethod
     def of(cls, group: str, successes: int, n: int) -> GroupRate:
         """Return the rate of a group with at least one row."""
-        return cls(group, Rate(successes, n), successes / n, wilson(successes, n))
+        share, interval = successes / n, wilson(successes, n)
+        return cls(group, Rate(successes, n), share, interval, f"{group} at {share:.4f}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Groups:
     ----------
     attribute
         Its name; of an intersection such as `SEX&RAC1P`.
+    segments
+        Group → its segment.
     predicted, labelled
         Group → rows, and rows with a label.
     rates
@@ -72,6 +76,7 @@ class Groups:
     """
 
     attribute: str
+    segments: dict[str, str]
     predicted: dict[str, int]
     labelled: dict[str, int]
     rates: dict[str, dict[str, GroupRate]]
@@ -80,10 +85,6 @@ class Groups:
     def rows(self, kind: str) -> dict[str, int]:
         """Return the rows that a rate of this kind goes over, by group."""
         return self.predicted if kind == "selection" else self.labelled
-
-    def segment(self, group: str) -> str:
-        """Return the segment of a group."""
-        return segment_of(self.attribute, group)
 
 
 def segment_of(attribute: str, group: str) -> str:
@@ -102,7 +103,7 @@ def segment_of(attribute: str, group: str) -> str:
 
 
 def groups_of(
-    column: Categories, at: slice, grid: Grid, window: Profile, calibrations: list[Calibration]
+    column: Categories, at: slice, grid: Grid, window: Profile, calibrated: Sequence[Calibration]
 ) -> Groups:
     """Return the groups of an attribute.
 
@@ -110,43 +111,42 @@ def groups_of(
     ----------
     at
         Where its groups stand in the group sections.
-    calibrations
+    calibrated
         Of everything and then of all groups; empty where the task has none.
     """
-    labelled = window.section("group_labelled")[at]
-    predicted = window.section("group_predictions")[at]
-    counted = dict(_counted(predicted, window, at, grid))
+    names = column.values
+    predicted = window.section("group_predictions")[at].tolist()
+    labelled = window.section("group_labelled")[at].tolist()
     rates = {
         kind: {
             name: GroupRate.of(name, hits, n)
-            for name, hits, n in zip(column.values, *of_kind, strict=False)
+            for name, (hits, n) in zip(names, counted, strict=False)
             if n
         }
-        for kind, of_kind in counted.items()
+        for kind, counted in _counted(predicted, labelled, window, at, grid)
     }
-    mine = calibrations[1:][at]
     return Groups(
         column.name,
-        dict(zip(column.values, predicted.sum(axis=1).tolist(), strict=False)),
-        dict(zip(column.values, labelled.tolist(), strict=False)),
+        {name: segment_of(column.name, name) for name in names},
+        dict(zip(names, map(sum, predicted), strict=False)),
+        dict(zip(names, labelled, strict=False)),
         rates,
-        {name: one for name, one in zip(column.values, mine, strict=False) if one.n},
+        {name: one for name, one in zip(names, calibrated[1:][at], strict=False) if one.n},
     )
 
 
 def _counted(
-    predicted: Ints, window: Profile, at: slice, grid: Grid
+    predicted: list[list[int]], labelled: list[int], window: Profile, at: slice, grid: Grid
 ) -> Iterator[tuple[str, Counted]]:
-    """Yield hits and denominators by code."""
-    labelled = window.section("group_labelled")[at].tolist()
-    if grid.positive >= 0:
-        confusion = window.section("group_confusion")[at]
-        hits = confusion[:, 1, 1].tolist()
-        yield "selection", (predicted[:, grid.positive].tolist(), predicted.sum(axis=1).tolist())
-        yield "true_positive", (hits, confusion[:, 1].sum(axis=1).tolist())
-        yield "false_positive", (confusion[:, 0, 1].tolist(), confusion[:, 0].sum(axis=1).tolist())
-        yield "precision", (hits, confusion[:, :, 1].sum(axis=1).tolist())
-        right = confusion[:, 0, 0] + confusion[:, 1, 1]
-        yield "accuracy", (right.tolist(), labelled)
-    else:
-        yield "accuracy", (window.section("group_correct")[at].tolist(), labelled)
+    """Yield what each rate is of, by code."""
+    if grid.positive < 0:
+        right = window.section("group_correct")[at].tolist()
+        yield "accuracy", list(zip(right, labelled, strict=True))
+        return
+    tables = window.section("group_confusion")[at].tolist()
+    yield "selection", [(row[grid.positive], sum(row)) for row in predicted]
+    yield "true_positive", [(tp, fn + tp) for _, (fn, tp) in tables]
+    yield "false_positive", [(fp, tn + fp) for (tn, fp), _ in tables]
+    yield "precision", [(tp, fp + tp) for (_, fp), (_, tp) in tables]
+    right = [tn + tp for (tn, _), (_, tp) in tables]
+    yield "accuracy", list(zip(right, labelled, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import ranking
-from watchkeeper_monitor.metrics.calibration import calibrations
+from watchkeeper_monitor.metrics.calibration import Calibration, calibrations
 from watchkeeper_monitor.metrics.confusion import Table, balanced_accuracy, estimated, kappa, mcc
 from watchkeeper_monitor.metrics.errors import measure as measure_errors
 from watchkeeper_monitor.metrics.means import of_mean
@@ -27,13 +27,21 @@ Ints = npt.NDArray[np.int64]
 NO_LABELS = "no labels yet"
 
 
-def measure(grid: Grid, window: Profile) -> Iterator[Value]:
-    """Yield what the task's labels allow."""
+def measure(
+    grid: Grid, window: Profile, calibrated: Sequence[Calibration] | None = None
+) -> Iterator[Value]:
+    """Yield what the task's labels allow.
+
+    Parameters
+    ----------
+    calibrated
+        The window's calibrations, where they are known.
+    """
     if grid.task is Task.BINARY:
         yield from _binary(grid, window)
         yield from ranking.measure(grid, window)
         yield from _losses(window)
-        yield _calibration(window)
+        yield _calibration(window, (calibrated or calibrations(window, 1))[0])
     elif grid.task is Task.MULTICLASS:
         yield from measure_classes(grid, window)
         yield from _losses(window)
@@ -93,8 +101,7 @@ def _mean(
     return of_mean(metric, Mean(total, squares, n, bounds))
 
 
-def _calibration(window: Profile) -> Value:
-    found = calibrations(window, 1)[0]
+def _calibration(window: Profile, found: Calibration) -> Value:
     if not found.n:
         return nothing("ece", "", "no labels with a score yet", n=window.labelled)
     value = estimated("ece", found.test, found.n)

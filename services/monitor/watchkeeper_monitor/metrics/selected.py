@@ -17,6 +17,7 @@ from watchkeeper_monitor.metrics import (
     performance,
     quality,
 )
+from watchkeeper_monitor.metrics.calibration import calibrations
 from watchkeeper_monitor.metrics.values import Value
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_shared.metric_names import FAMILIES, Family
@@ -76,7 +77,9 @@ class Selection:
         if self._asks(Family.PERFORMANCE):
             yield from _until_all(performance.measure(grid, window), self.wanted)
         if self._asks(Family.FAIRNESS):
-            yield from self._of(fairness.measure(spec, grid, window, GROUP_ROWS))
+            yield from self._of(
+                fairness.measure(spec, grid, window, GROUP_ROWS, calibrations(window))
+            )
         if self._asks(Family.ESTIMATED) or estimated.GAP in self.wanted:
             yield from self._of(estimated.measure(spec, grid, window))
         if self._asks(Family.OPERATION):

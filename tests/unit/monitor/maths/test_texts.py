@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +33,12 @@ def _fits(text: str) -> bool:
         return -(2**63) <= int(text) < 2**63
     except ValueError:
         return False
+
+
+@pytest.mark.parametrize("known", [["0", "1"], ["-3", "4", "x"], ["0", str(2**40)], ["x"]])
+def test_a_whole_number_far_from_every_known_one_has_no_place(known: list[str]) -> None:
+    numbers = [-(2**63), 2**63 - 1, -1, 2, 4, 2**40, 0, 1]
+
+    places = Known(known).places(pa.array(numbers, pa.int64())).tolist()
+
+    assert places == [known.index(str(n)) if str(n) in known else -1 for n in numbers]
