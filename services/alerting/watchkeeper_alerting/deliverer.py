@@ -9,16 +9,19 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
 from watchkeeper_alerting.alerts import AlertState
+from watchkeeper_alerting.breach_records import breach_of
 from watchkeeper_alerting.channels.opening import Opener
+from watchkeeper_alerting.channels.port import Channel
 from watchkeeper_alerting.counters import Counters
-from watchkeeper_alerting.messages import Notice
+from watchkeeper_alerting.messages import Notice, identity
 from watchkeeper_alerting.retrying import judge
 from watchkeeper_alerting.store import alerts, deliveries, objects
 from watchkeeper_alerting.store.deliveries import DeliveryState, StoredDelivery
@@ -38,6 +41,7 @@ _IDLE = 0.2
 _LONGEST_PAUSE = 30.0
 _REPEAT_ATTEMPTS = 3  # a repetition that fails waits as a third attempt does, not ever longer
 _RESOLVED_REPEATS = timedelta(minutes=5)  # Alertmanager may have been away for that long
+_FIRES_AGAIN = "not told: another alert of the same series fires, and would end with it"
 
 logger = logging.getLogger(__name__)
 
@@ -142,27 +146,37 @@ class Deliverer:
             # fires would undo what the receiver was told after it.
             return _Outcome(DeliveryState.DELIVERED, now, None, None, "ended")
         try:
-            repeat = self._send(delivery, spec)
+            with _translated(delivery.channel):
+                channel = self._open(delivery, spec)
+                if channel.repeat is not None and self._fires_again(delivery):
+                    return _Outcome(DeliveryState.DELIVERED, now, None, _FIRES_AGAIN, "ended")
+                notice = msgspec.convert(delivery.payload, Notice)
+                channel.send(delivery.id, notice, self._clock.now())
         except (ReceiverUnavailable, RejectedByReceiver) as error:
             return self._failed(delivery, error)
-        return self._delivered(delivery, repeat)
+        return self._delivered(delivery, channel.repeat)
 
-    def _send(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> timedelta | None:
+    def _open(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> Channel:
         if spec is None:
             raise RejectedByReceiver(f"there is no channel {delivery.channel!r} any more")
-        notice = msgspec.convert(delivery.payload, Notice)
-        try:
-            channel = self._opener.open(msgspec.convert(spec, ChannelSpec))
-            channel.send(delivery.id, notice, self._clock.now())
-        except WatchkeeperError:
-            raise
-        except Exception as error:
-            # An address or a secret that a library stumbles over: one channel that cannot work
-            # must not end the process that tells all others.
-            logger.exception("channel_broke", extra={"channel": delivery.channel})
-            detail = f"the channel cannot work as it was applied: {type(error).__name__}: {error}"
-            raise RejectedByReceiver(detail) from error
-        return channel.repeat
+        return self._opener.open(msgspec.convert(spec, ChannelSpec))
+
+    def _fires_again(self, delivery: StoredDelivery) -> bool:
+        """Whether this is the end of an alert that, to its receiver, is one with another.
+
+        Alertmanager knows an alert by its labels. A series that breached anew has the same,
+        and the end of the breach before would end the one that fires.
+        """
+        if delivery.event == "firing":
+            return False
+        with self._database.read() as c:
+            alert = alerts.find(c, delivery.alert)
+            alike = [] if alert is None else alerts.unresolved(c, alert.fingerprint)
+        mine = delivery.payload["identity"]
+        return any(
+            one.id != delivery.alert and identity(breach_of(one.content), one.severity) == mine
+            for one in alike
+        )
 
     def _delivered(self, delivery: StoredDelivery, repeat: timedelta | None) -> _Outcome:
         now = self._clock.now()
@@ -192,6 +206,22 @@ class Deliverer:
         if verdict.wait is None:
             return _Outcome(DeliveryState.FAILED, now, None, verdict.reason, "failed")
         return _Outcome(delivery.state, now + verdict.wait, None, verdict.reason, "retried")
+
+
+@contextmanager
+def _translated(channel: str) -> Iterator[None]:
+    """Refuse for good what a library stumbles over, such as an address that is none.
+
+    One channel that cannot work must not end the process that tells all others.
+    """
+    try:
+        yield
+    except WatchkeeperError:
+        raise
+    except Exception as error:
+        logger.exception("channel_broke", extra={"channel": channel})
+        detail = f"the channel cannot work as it was applied: {type(error).__name__}: {error}"
+        raise RejectedByReceiver(detail) from error
 
 
 def _log(delivery: StoredDelivery, outcome: _Outcome) -> None:

@@ -86,7 +86,7 @@ def notice(
         title=title(breach, event),
         summary=summary(breach) if event == "firing" else f"Resolved: {breach.reason}",
         severity=subject.severity,
-        identity=_identity(breach, subject.severity),
+        identity=identity(breach, subject.severity),
         facts=facts(breach),
         runbook=breach.runbook,
         alert_url=f"{base}/alerts/{subject.alert}",
@@ -200,6 +200,23 @@ def number(value: float | None) -> str:
     return "0" if shown == "-0" else shown
 
 
+def identity(breach: BreachEvent, severity: str) -> dict[str, str]:
+    """Return what makes two notices the same alert to a receiver that knows no ids of ours."""
+    found = {
+        "alertname": "WatchkeeperBreach",
+        "system": breach.system,
+        "version": breach.version,
+        "policy": breach.policy,
+        "rule": breach.rule,
+        "metric": breach.metric,
+        "column": breach.column,
+        "segment": breach.segment,
+        "severity": severity,
+        "team": breach.owner_team,
+    }
+    return {label: value for label, value in found.items() if value}
+
+
 def minute(moment: datetime) -> str:
     """Return an instant to the minute, in UTC as everything here is."""
     return moment.strftime("%Y-%m-%d %H:%M UTC")
@@ -261,19 +278,3 @@ def _reference(breach: BreachEvent) -> str:
     if breach.reference is None:
         return ""
     return f"{breach.reference[:12]} ({breach.reference_n or 0:,} rows)"
-
-
-def _identity(breach: BreachEvent, severity: str) -> dict[str, str]:
-    found = {
-        "alertname": "WatchkeeperBreach",
-        "system": breach.system,
-        "version": breach.version,
-        "policy": breach.policy,
-        "rule": breach.rule,
-        "metric": breach.metric,
-        "column": breach.column,
-        "segment": breach.segment,
-        "severity": severity,
-        "team": breach.owner_team,
-    }
-    return {label: value for label, value in found.items() if value}

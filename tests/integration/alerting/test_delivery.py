@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -27,6 +27,8 @@ from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.events.breaches import BREACH_CLEARED, BREACH_OPENED
 from watchkeeper_shared.testing.clocks import ManualClock
+
+START = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
 
 
 class Desk:
@@ -56,8 +58,8 @@ spec: {json.dumps(spec)}
         with self.database.transaction() as c:
             application.apply(c, [SourceFile("c.yaml", text)], "admin", self.clock.now())
 
-    def happen(self, kind: str, event_id: str) -> None:
-        turn = decode(a_record(a_breach(), kind, event_id).value)
+    def happen(self, kind: str, event_id: str, breach: str = "b" * 40) -> None:
+        turn = decode(a_record(a_breach(breach=breach), kind, event_id).value)
         with self.database.transaction() as c:
             Handler("https://watch.example.org").handle(c, turn, self.clock.now())
 
@@ -74,6 +76,10 @@ spec: {json.dumps(spec)}
         for _ in range(time // step):
             self.clock.advance(step)
             self.deliverer.step()
+
+
+def stamp(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
 
 
 @pytest.fixture
@@ -239,6 +245,30 @@ def test_alertmanager_that_was_away_is_told_again_once_it_is_back(desk: Desk) ->
     (only,) = desk.deliveries()
     assert only.state == "repeating"
     assert only.last_error is None
+
+
+@pytest.mark.parametrize("wait", [timedelta(0), timedelta(minutes=2)])
+def test_the_end_of_one_breach_does_not_end_the_next_of_its_series(
+    desk: Desk, wait: timedelta
+) -> None:
+    desk.apply_channel("alertmanager")
+    desk.apply_channel("webhook", name="another")
+    desk.happen(BREACH_OPENED, "e-1")
+    desk.deliverer.step()
+    desk.happen(BREACH_CLEARED, "e-2")
+    desk.pass_time(wait)
+    desk.happen(BREACH_OPENED, "e-3", breach="c" * 40)
+    before = len(desk.receiver.received)
+
+    desk.pass_time(timedelta(minutes=10))
+
+    bodies = [json.loads(one.body) for one in desk.receiver.received[before:]]
+    to_alertmanager = [body[0] for body in bodies if isinstance(body, list)]
+    assert len(to_alertmanager) >= 9
+    assert {one["startsAt"] for one in to_alertmanager} == {stamp(START + wait)}
+    assert all(one["endsAt"] > stamp(START + wait) for one in to_alertmanager)
+    told = [json.loads(one.body) for one in desk.receiver.received if one.body.startswith(b"{")]
+    assert sorted(one["data"]["event"] for one in told) == ["firing", "firing", "resolved"]
 
 
 def test_that_it_fires_is_never_said_again_after_its_end(desk: Desk) -> None:

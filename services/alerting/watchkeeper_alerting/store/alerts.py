@@ -76,6 +76,12 @@ def listing(
     return [_stored(row) for row in c.execute(query)]
 
 
+def unresolved(c: sa.Connection, fingerprint: str) -> list[StoredAlert]:
+    """Return the alerts of a series that are not over; one, unless breaches overlap."""
+    here = sa.and_(alerts.c.fingerprint == fingerprint, alerts.c.state != AlertState.RESOLVED)
+    return [_stored(row) for row in c.execute(sa.select(alerts).where(here))]
+
+
 def add(c: sa.Connection, alert: StoredAlert) -> None:
     """Store a new alert."""
     c.execute(alerts.insert().values(**_values(alert)))
