@@ -101,6 +101,16 @@ def test_each_service_carries_the_port_that_its_pods_open(rendered: Rendered) ->
         assert [port["targetPort"] for port in service["spec"]["ports"]] == ["http"]
 
 
+def test_people_reach_the_console_while_the_log_is_away(rendered: Rendered) -> None:
+    reached = {
+        one["metadata"]["name"].rpartition("-")[2]: one["spec"].get("publishNotReadyAddresses")
+        for one in rendered.manifests
+        if one["kind"] == "Service"
+    }
+
+    assert reached == {"alerting": True, "ingest": None, "monitor": None}
+
+
 def test_a_hook_needs_nothing_that_comes_after_it(rendered: Rendered) -> None:
     """Helm runs hooks first: one that waits for an object of the chart waits for ever."""
     later = {one["metadata"]["name"] for one in rendered.manifests if not is_hook(one)}
