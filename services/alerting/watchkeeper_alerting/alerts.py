@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from watchkeeper_alerting.tickets import LONGEST_REASON, is_readable
 from watchkeeper_shared.errors import Conflict, InvalidObject
 
 
@@ -129,10 +130,12 @@ def acknowledge(state: AlertState, reason: str) -> AlertState:
     Conflict
         The alert is not firing.
     InvalidObject
-        No reason was given.
+        No reason was given, or one that is too long.
     """
     if state is not AlertState.FIRING:
         raise Conflict(f"this alert is {state}; only a firing one can be acknowledged")
-    if not reason.strip():
+    if not is_readable(reason):
         raise InvalidObject("acknowledging needs a reason: what you are going to do")
+    if len(reason) > LONGEST_REASON:
+        raise InvalidObject(f"a reason has at most {LONGEST_REASON} characters")
     return AlertState.ACKNOWLEDGED

@@ -72,8 +72,13 @@ Guard = Callable[[Attempt], PermanentError | None]
 """Returns why an attempt may not be, or None."""
 
 
+def is_readable(reason: str) -> bool:
+    """Return whether a reason shows anything: spaces that have no width are none."""
+    return any(one.isprintable() and not one.isspace() for one in reason)
+
+
 def _has_words(attempt: Attempt) -> PermanentError | None:
-    if attempt.reason.strip():
+    if is_readable(attempt.reason):
         return None
     return InvalidObject(
         f"to {attempt.act} a ticket, give a reason that a later reader understands"

@@ -70,8 +70,9 @@ def test_the_table_above_is_complete() -> None:
 
 def test_only_a_firing_alert_can_be_acknowledged_and_only_with_a_reason() -> None:
     assert acknowledge(FIRING, "looking at the input feed") is ACKNOWLEDGED
-    with pytest.raises(InvalidObject, match="reason"):
-        acknowledge(FIRING, "  ")
+    for words in ("  ", "\u200b", "x" * 4001):
+        with pytest.raises(InvalidObject, match="reason"):
+            acknowledge(FIRING, words)
     for state in (ACKNOWLEDGED, RESOLVED):
         with pytest.raises(Conflict, match=f"is {state}"):
             acknowledge(state, "again")

@@ -53,9 +53,10 @@ def test_nobody_else_acts(row: object, role: str) -> None:
 
 
 @pytest.mark.parametrize("act", [Act.COMMENT, Act.CLOSE])
-def test_closing_and_commenting_need_words(act: Act) -> None:
+@pytest.mark.parametrize("words", [" \n", "\u200b\u2060", "\0"])
+def test_closing_and_commenting_need_words(act: Act, words: str) -> None:
     with pytest.raises(InvalidObject, match="reason"):
-        move(TicketState.ACKNOWLEDGED, by("reviewer", act, " \n"))
+        move(TicketState.ACKNOWLEDGED, by("reviewer", act, words))
 
 
 def test_words_have_an_end() -> None:
