@@ -27,6 +27,14 @@ _LONGEST_DETAIL = 2000
 _LONGEST_KEY = 512  # what the outbox holds
 
 
+def storable(text: str, longest: int = _LONGEST_DETAIL) -> str:
+    """Return a stranger's text as every database and log holds it, cut to a length.
+
+    PostgreSQL's texts hold no NUL, and a letter that cannot be kept would block its partition.
+    """
+    return text[:longest].replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Why a record is a dead letter, and where it stood.
@@ -58,7 +66,7 @@ def letter(record: Record, consumer: str, code: str, detail: str) -> tuple[str, 
     at = record.at
     added = {
         "code": code,
-        "detail": detail[:_LONGEST_DETAIL],
+        "detail": storable(detail),
         "topic": at.topic,
         "partition": str(at.partition),
         "offset": str(record.offset),
@@ -67,8 +75,7 @@ def letter(record: Record, consumer: str, code: str, detail: str) -> tuple[str, 
     headers = {**record.headers, **{ERRORS + name: text for name, text in added.items()}}
     place = (consumer, at.topic, str(at.partition), str(record.offset), str(record.timestamp))
     identity = hashlib.sha256("\x1f".join(("dlq", *place)).encode()).hexdigest()
-    # PostgreSQL's texts hold no NUL, and a letter that cannot be kept would block its partition.
-    key = (record.key or "").replace("\0", "\ufffd")[:_LONGEST_KEY]
+    key = storable(record.key or "", _LONGEST_KEY)
     return identity, Message(f"{at.topic}.dlq", key, record.value, headers)
 
 

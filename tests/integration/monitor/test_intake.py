@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
@@ -19,6 +20,7 @@ from watchkeeper_shared.db import positions, tables
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import StoreUnavailable
 from watchkeeper_shared.eventlog.port import Message, TopicPartition
+from watchkeeper_shared.events import batches
 from watchkeeper_shared.topics import PREDICTIONS
 
 ROWS = 400
@@ -98,6 +100,20 @@ def test_a_poison_record_goes_to_the_dead_letters_with_its_bytes(referenced: Any
     assert letter.headers["__watchkeeper.errors.offset"] == str(stored.offset)
     assert letter.headers["__watchkeeper.errors.topic"] == PREDICTIONS.name
     assert referenced.now_measured("volume", 0).value == ROWS
+
+
+def test_a_reason_that_names_a_column_with_nul_can_be_kept(referenced: Any) -> None:
+    column = {"features.a\0b": pa.array([[1]])}
+    batch = pa.RecordBatch.from_pydict({"id": pa.array(["a"]), **column})
+    headers = {"content-type": "application/vnd.apache.arrow.stream"}
+    value = batches.to_bytes(batch)
+    referenced.send_raw(Message(PREDICTIONS.name, "loans", value, headers))
+    referenced.settle()
+
+    (stored,) = referenced.all(tables.dead_letters)
+
+    assert stored.code == "wrong_type"
+    assert stored.detail.startswith("column features.a\ufffdb is of type list")
 
 
 def test_a_broken_arrow_stream_is_a_dead_letter(referenced: Any) -> None:

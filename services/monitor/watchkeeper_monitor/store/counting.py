@@ -12,6 +12,7 @@ from watchkeeper_monitor.pending import DeadLetter
 from watchkeeper_shared.db.tables import dead_letters, positions, progress, tallies
 from watchkeeper_shared.db.upsert import insert
 from watchkeeper_shared.eventlog.port import TopicPartition
+from watchkeeper_shared.events.letters import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def bury(c: sa.Connection, consumer: str, dead: Sequence[DeadLetter], now: datet
             "partition": one.record.at.partition,
             "offset": one.record.offset,
             "code": one.code,
-            "detail": one.detail,
+            "detail": storable(one.detail),
             "at": now,
         }
         for one in dead
