@@ -176,6 +176,8 @@ def _transposed(columns: object) -> Iterator[dict[str, Any]]:
         row: dict[str, Any] = {}
         for name, cell in zip(columns, cells, strict=True):
             prefix, dot, rest = name.partition(".")
+            if name in NESTED:  # no column of its own: the fast reading knows none either
+                continue
             if dot and prefix in NESTED:
                 row.setdefault(prefix, {})[rest] = cell
             else:

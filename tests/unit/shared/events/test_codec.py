@@ -215,6 +215,24 @@ def test_rows_that_all_name_other_fields_are_refused() -> None:
     assert refused(json.dumps(rows).encode(), JSON).code == "too_long"
 
 
+def test_a_column_under_the_name_of_a_nested_field_says_nothing() -> None:
+    columns = {
+        "id": ["a", "b"],
+        "system": ["s", "s"],
+        "version": ["1", "1"],
+        "time": ["2026-11-23T06:00:00Z"] * 2,
+        "prediction": [1, 0],
+        "features": [None, 1],
+        "features.AGEP": [40, 50],
+    }
+
+    for score, kept in ((0.5, [40, 50]), ("high", [40])):
+        body = json.dumps({"columns": {**columns, "score": [0.5, score]}}).encode()
+        batch = decode_items(body, JSON).batch
+        assert batch.column("features.AGEP").to_pylist() == kept
+        assert "features" not in batch.schema.names
+
+
 def test_half_a_surrogate_pair_is_refused_and_named() -> None:
     body = json.dumps([a_prediction(1), a_prediction(2, id="\ud800")]).encode()
 
