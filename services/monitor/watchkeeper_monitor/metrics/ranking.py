@@ -89,7 +89,7 @@ def average_precision(negative: Ints, positive: Ints, mixed: Bools) -> Estimate:
     n, p = negative[::-1].astype(np.float64), positive[::-1].astype(np.float64)
     hits, rows = np.cumsum(p), np.cumsum(n + p)
     before = hits - p
-    total = hits[-1]
+    total = float(hits[-1])
     tied = p * hits / rows
     best = np.where(mixed[::-1] & (p > 0), p * hits / np.maximum(rows - n, 1), tied)
     # sum of (before + j) / (rows - p + j) over j = 1 … p

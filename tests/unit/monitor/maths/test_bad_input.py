@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchkeeper_monitor.decision import decide
+from watchkeeper_monitor.dispersion import Sight, sight
 from watchkeeper_monitor.metrics import CATALOGUE, Census, Value, measure
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references import Reference, add_rows, labelled_of
@@ -119,6 +121,14 @@ def test_values_far_outside_are_out_of_range_and_do_not_break_other_numbers() ->
     assert values["out_of_range_share", "AGEP", ""].value == pytest.approx(1 / 3)
     assert values["psi", "AGEP", ""].value > 1  # type: ignore[operator]
     assert values["psi", "RELP", ""].value < 0.1  # type: ignore[operator]
+
+
+def test_what_every_number_teaches_about_spread_can_be_stored() -> None:
+    values = found(rows())
+    taught = [one for value in values.values() if (one := sight(value)) is not None]
+
+    assert len(taught) > 20
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(taught), type=list[Sight]) == taught
 
 
 @pytest.mark.parametrize("label", [0, 1])
