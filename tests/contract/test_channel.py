@@ -13,6 +13,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
@@ -152,16 +154,21 @@ class TestAlertmanager(OverHttp):
         assert json.loads(self.receiver.received[0].body)[0]["endsAt"] == "2026-11-23T12:00:00Z"
 
 
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 class TestMail(ChannelContract):
     receiver: MailReceiver
     stack: ExitStack
 
     @pytest.fixture(autouse=True)
-    def _listen(self) -> Iterator[None]:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+    def _listen(self, free_port: int) -> Iterator[None]:
         with ExitStack() as self.stack:
-            self.receiver = self.stack.enter_context(mail_receiver(port))
+            self.receiver = self.stack.enter_context(mail_receiver(free_port))
             yield
 
     def channel(self) -> Channel:
@@ -196,6 +203,31 @@ class TestMail(ChannelContract):
     def test_a_url_that_names_no_mail_server_is_refused(self, url: str) -> None:
         with pytest.raises(RejectedByReceiver, match="smtp://host:port"):
             Mail(url, "a@example.org", ["b@example.org"], "")
+
+
+def test_a_password_is_given_to_no_server_without_tls(free_port: int) -> None:
+    seen: list[object] = []
+
+    def authenticator(*told: object) -> AuthResult:
+        seen.append(told)
+        return AuthResult(success=True)
+
+    server = Controller(
+        MailReceiver(),
+        hostname="127.0.0.1",
+        port=free_port,
+        authenticator=authenticator,
+        auth_require_tls=False,  # as whoever sits in between would offer it
+    )
+    server.start()
+    try:
+        mail = Mail(f"smtp://kim@127.0.0.1:{free_port}", "w@example.org", ["a@example.org"], "pw")
+        with pytest.raises(ReceiverUnavailable, match="offers no TLS"):
+            mail.send("msg_1", a_notice(), NOW)
+    finally:
+        server.stop()
+
+    assert seen == []
 
 
 def test_a_secret_that_is_not_there_yet_means_again() -> None:

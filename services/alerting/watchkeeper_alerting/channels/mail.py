@@ -27,7 +27,8 @@ class Mail:
     Parameters
     ----------
     url
-        `smtp://[user@]host:port` (TLS if the server offers it), or `smtps://…`.
+        `smtp://[user@]host:port` (TLS if the server offers it, and never without it where there
+        is a user to log in), or `smtps://…`.
     sender, to
         From whom to whom.
     password
@@ -90,12 +91,28 @@ class Mail:
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
         else:
             smtp = smtplib.SMTP(host, port, timeout=_TIMEOUT)
+        try:
+            self._secure(smtp, context)
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+    def _secure(self, smtp: smtplib.SMTP, context: ssl.SSLContext) -> None:
+        """Use TLS if it is offered, and log in; a password never travels readable."""
+        secure = isinstance(smtp, smtplib.SMTP_SSL)
+        if not secure:
             smtp.ehlo()
             if smtp.has_extn("starttls"):
                 smtp.starttls(context=context)
+                secure = True
+        if self._server.username and not secure:
+            raise ReceiverUnavailable(
+                f"the mail server {self._server.hostname}:{self._server.port} offers no TLS, and "
+                "the password would travel readable: use smtps://, or leave the user out"
+            )
         if self._server.username:
             smtp.login(unquote(self._server.username), self._password)
-        return smtp
 
 
 def _server(url: str) -> SplitResult:
