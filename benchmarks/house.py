@@ -36,6 +36,7 @@ DEADLINE = timedelta(minutes=10)
 POLL = timedelta(milliseconds=200)
 """How long a service waits for records."""
 CLOCK = SystemClock()
+PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class House:
 
 
 @contextmanager
-def house(kafka: str | None, store: str | None = None) -> Iterator[House]:
+def house(kafka: str | None, store: str | None = None, pace: Pace = PACE) -> Iterator[House]:
     """Yield a monitor that knows the system.
 
     Parameters
@@ -70,6 +71,8 @@ def house(kafka: str | None, store: str | None = None) -> Iterator[House]:
         Brokers to read from; left out: an embedded log.
     store
         URL of an empty database; left out: SQLite.
+    pace
+        How much is held in memory; left out: the defaults.
     """
     with tempfile.TemporaryDirectory(prefix="watchkeeper-bench-") as name:
         folder = Path(name)
@@ -86,7 +89,7 @@ def house(kafka: str | None, store: str | None = None) -> Iterator[House]:
             clock=CLOCK,
             health=health,
             metrics=metrics,
-            pace=Pace(),
+            pace=pace,
             evidence=EvidenceSettings(evidence_reports=False),
         )
         try:
