@@ -14,6 +14,7 @@ from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import ConfigError
 
 _OWNER_ONLY = 0o600
+_OWNER_ONLY_FOLDER = 0o700
 _ACTOR = "watchkeeper up"
 
 
@@ -35,7 +36,9 @@ class Folder:
         return self.path / "admin.token"
 
     def make(self) -> None:
-        """Make the folder.
+        """Make the folder, for its owner alone: log and samples hold data of people.
+
+        One that is there already stays as open as it is.
 
         Raises
         ------
@@ -43,7 +46,7 @@ class Folder:
             It cannot be made or written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(_OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
             (self.path / ".writable").touch()
             (self.path / ".writable").unlink()
         except OSError as error:

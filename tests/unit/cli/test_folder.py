@@ -29,6 +29,15 @@ def database(folder: Folder) -> Iterator[Database]:
     engine.dispose()
 
 
+def test_a_folder_that_is_made_is_for_its_owner_alone(folder: Folder, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(0o755)
+    Folder(shared).make()
+
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    assert shared.stat().st_mode & 0o777 == 0o755
+
+
 def test_the_folder_outranks_whatever_else_the_environment_names(folder: Folder) -> None:
     env = {
         "WATCHKEEPER_KAFKA_BOOTSTRAP": "elsewhere:9092",
