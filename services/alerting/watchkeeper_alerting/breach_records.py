@@ -20,6 +20,7 @@ from watchkeeper_shared.events.rejects import RejectCode
 
 _LONGEST_ID = 64  # what the inbox column holds
 _LONGEST = {"breach": 64, "fingerprint": 64, "system": 128, "severity": 16, "evidence": 64}
+_LONGEST_CHANNEL = 128
 _TURNS = {
     BREACH_OPENED: Turn.OPENED,
     BREACH_UPDATED: Turn.UPDATED,
@@ -91,11 +92,17 @@ def _check_lengths(breach: BreachEvent) -> None:
     """Refuse what a column cannot hold, here, where it is one dead letter and no outage."""
     for name, most in _LONGEST.items():
         text = getattr(breach, name) or ""
-        if len(text) > most:
-            detail = f"breach event: {name} has {len(text)} characters, at most {most} fit"
-            raise MalformedRecord(RejectCode.TOO_LONG, detail)
+        _check_length(name, text, most)
+    for channel in breach.channels or ():
+        _check_length("a channel", channel, _LONGEST_CHANNEL)
     if b"\\u0000" in msgspec.json.encode(breach):
         raise MalformedRecord(RejectCode.MALFORMED, "breach event: a text holds the character NUL")
+
+
+def _check_length(name: str, text: str, most: int) -> None:
+    if len(text) > most:
+        detail = f"breach event: {name} has {len(text)} characters, at most {most} fit"
+        raise MalformedRecord(RejectCode.TOO_LONG, detail)
 
 
 def _short(identity: str) -> str:

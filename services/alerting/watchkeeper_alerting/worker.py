@@ -28,12 +28,14 @@ from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import (
     Conflict,
     Fenced,
+    InvalidObject,
     MalformedRecord,
     OffsetGone,
     RetryableError,
 )
 from watchkeeper_shared.eventlog.port import EventLog, LogReader, Poll, Record, TopicPartition
 from watchkeeper_shared.events.letters import CRASHED, letter
+from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.stops import Stops
 from watchkeeper_shared.events.tolerance import Limits
 from watchkeeper_shared.topics import BREACHES
@@ -206,10 +208,7 @@ class Worker:
         try:
             if claim.is_suspicious:
                 self._claims_of(reader).suspect(claim, record.offset)
-            with self._database.transaction() as c:
-                now = self._clock.now()
-                after = positions.advance(c, claim, record.offset + 1, now)
-                outcome = self._effect(c, record, claim, now)
+            after, outcome = self._settled(record, claim)
         except Fenced as error:
             del self._claims[record.at]
             logger.info("breaches_partition_lost", extra={"reason": str(error)})
@@ -220,6 +219,20 @@ class Worker:
             for at in self._claims:
                 reader.halt(at)
         return True
+
+    def _settled(self, record: Record, claim: Claim) -> tuple[Claim, str]:
+        """Let a record have its effect and move past it, together."""
+        now = self._clock.now()
+        try:
+            with self._database.transaction() as c:
+                after = positions.advance(c, claim, record.offset + 1, now)
+                return after, self._effect(c, record, claim, now)
+        except InvalidObject as error:
+            # Read again, it would be refused again: nothing after it would ever be read.
+            with self._database.transaction() as c:
+                after = positions.advance(c, claim, record.offset + 1, now)
+                _bury(c, record, RejectCode.UNSUPPORTED, str(error), now)
+                return after, "dead_letter"
 
     def _effect(self, c: sa.Connection, record: Record, claim: Claim, now: datetime) -> str:
         if claim.blames(record.offset):

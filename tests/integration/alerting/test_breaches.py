@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
+from watchkeeper_alerting.alerts import Decision
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
+from watchkeeper_alerting.breach_records import BreachTurn, decode
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.episodes import Handler
@@ -23,6 +25,7 @@ from watchkeeper_shared.db import audit, outbox, positions
 from watchkeeper_shared.db.tables import inbox
 from watchkeeper_shared.db.tables import positions as position_table
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import InvalidObject
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.opening import create_topics
 from watchkeeper_shared.eventlog.port import LogReader, Message
@@ -212,6 +215,7 @@ def test_poison_goes_to_the_dead_letters_and_what_follows_is_handled(stream: Str
         good.value.replace(b"watchkeeper.breach.opened", b"watchkeeper.breach.sneezed"),
         a_record(a_breach(system="s" * 129)).value,
         a_record(a_breach(note="\x00")).value,
+        a_record(a_breach(channels=("c" * 129,))).value,
     ]
     stream.send(*(Message(BREACHES.name, good.key, value, {"x": "y"}) for value in poison))
     stream.send(good)
@@ -236,7 +240,32 @@ def test_poison_goes_to_the_dead_letters_and_what_follows_is_handled(stream: Str
         "unsupported",
         "too_long",
         "malformed",
+        "too_long",
     ]
+
+
+def test_a_breach_that_the_database_cannot_hold_stops_none_after_it(stream: Stream) -> None:
+    class Overflowing(Handler):
+        def handle(self, c: sa.Connection, turn: BreachTurn, now: datetime) -> Decision:
+            if turn.event_id == decode(huge.value).event_id:
+                c.execute(sa.insert(inbox).values(consumer="x", event_id="e", seen_at=now))
+                raise InvalidObject("the database cannot hold a value of this: too long")
+            return super().handle(c, turn, now)
+
+    huge = a_record(a_breach(breach="huge"), event_id="huge")
+    stream.send(huge, a_record(a_breach()))
+    worker, reader = stream.worker()
+    worker._handler = Overflowing("https://watch.example.org")
+    while counted(stream.database, "alerts") < 1:
+        worker.step(reader, timedelta(milliseconds=200))
+    reader.close()
+
+    with stream.database.read() as c:
+        (letter,) = (one for one in outbox.unsent(c, OWNER, 100) if ".dlq" in one.message.topic)
+        half = c.execute(sa.select(inbox).where(inbox.c.consumer == "x")).all()
+    assert letter.message.value == huge.value
+    assert "cannot hold" in letter.message.headers["__watchkeeper.errors.detail"]
+    assert half == []
 
 
 def test_a_worker_that_lost_its_partition_changes_nothing(stream: Stream) -> None:
