@@ -237,3 +237,10 @@ def test_a_secret_that_is_not_there_yet_means_again() -> None:
             Opener(client, {}).open(spec)
 
         assert isinstance(Opener(client, {"ONCALL_SECRET": "x"}).open(spec), Webhook)
+
+
+def test_a_channel_that_was_applied_before_gets_no_secret_of_watchkeeper_itself() -> None:
+    name = "WATCHKEEPER_DATABASE_URL"
+    spec = ChannelSpec(type="webhook", url="http://127.0.0.1:9", secret_env=name)
+    with httpx.Client(trust_env=False) as client, pytest.raises(RejectedByReceiver, match=name):
+        Opener(client, {name: "postgresql://u:p@db/x"}).open(spec)

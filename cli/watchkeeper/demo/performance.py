@@ -24,7 +24,7 @@ from watchkeeper.publishing import Outcome, OverHTTP
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import PermanentError
 
-SECRET_VARIABLE = "WATCHKEEPER_DEMO_SECRET"  # noqa: S105  a name, not a secret
+SECRET_VARIABLE = "DEMO_CHANNEL_SECRET"  # noqa: S105  a name, not a secret
 ROWS_PER_REQUEST = 2000
 FORTNIGHTS = "employment-ma"
 _PATIENCE = timedelta(minutes=5)

@@ -332,6 +332,14 @@ def test_a_policy_may_name_what_is_already_in_force() -> None:
     assert disagreements(documents, world) == []
 
 
+def test_a_channel_is_not_given_a_secret_of_watchkeeper_itself() -> None:
+    text = GOOD.replace('hook"}', 'hook", secret_env: WATCHKEEPER_DATABASE_URL}')
+
+    (mistake,) = mistakes_of(text)
+
+    assert mistake.startswith("a.yaml:24: WATCHKEEPER_DATABASE_URL is a setting of Watchkeeper")
+
+
 def test_only_the_content_counts_for_the_hash() -> None:
     reordered = GOOD.replace(
         "{AGEP: numeric, RELP: categorical}", "{RELP: categorical, AGEP: numeric}  # as approved"

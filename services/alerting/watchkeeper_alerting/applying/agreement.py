@@ -17,6 +17,7 @@ from watchkeeper_shared.metric_names import (
     takes_attribute,
     takes_columns,
 )
+from watchkeeper_shared.settings import PREFIX
 from watchkeeper_shared.specs import AISystem, Channel, OversightPolicy, Rule
 
 OUTPUTS = ("prediction", "score")
@@ -44,6 +45,11 @@ def disagreements(documents: Sequence[Document], world: World) -> list[Mistake]:
     for one in documents:
         if isinstance(one.spec, OversightPolicy):
             found.extend(_policy(one, one.spec, whole))
+        if isinstance(one.spec, Channel) and one.spec.secret_env.startswith(PREFIX):
+            detail = (
+                f"{one.spec.secret_env} is a setting of Watchkeeper; name a variable of its own"
+            )
+            found.append(one.mistake(detail, "spec", "secret_env"))
     return sorted(set(found))
 
 

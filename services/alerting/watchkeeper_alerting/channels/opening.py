@@ -12,7 +12,8 @@ from watchkeeper_alerting.channels.alertmanager import Alertmanager
 from watchkeeper_alerting.channels.mail import Mail
 from watchkeeper_alerting.channels.port import Channel
 from watchkeeper_alerting.channels.webhook import Webhook
-from watchkeeper_shared.errors import ReceiverUnavailable
+from watchkeeper_shared.errors import ReceiverUnavailable, RejectedByReceiver
+from watchkeeper_shared.settings import PREFIX
 from watchkeeper_shared.specs import Channel as ChannelSpec
 
 
@@ -54,6 +55,9 @@ class Opener:
     def _secret(self, name: str) -> str:
         if not name:
             return ""
+        # The password of the database, say, would go to whatever server the channel names.
+        if name.startswith(PREFIX):
+            raise RejectedByReceiver(f"{name} is a setting of Watchkeeper, no channel's secret")
         found = self.environment.get(name)
         if not found:
             raise ReceiverUnavailable(f"the environment variable {name} with the secret is not set")
