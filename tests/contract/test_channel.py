@@ -244,3 +244,18 @@ def test_a_channel_that_was_applied_before_gets_no_secret_of_watchkeeper_itself(
     spec = ChannelSpec(type="webhook", url="http://127.0.0.1:9", secret_env=name)
     with httpx.Client(trust_env=False) as client, pytest.raises(RejectedByReceiver, match=name):
         Opener(client, {name: "postgresql://u:p@db/x"}).open(spec)
+
+
+@pytest.mark.parametrize("rest", ["/T0/word", "/?token=word", "/#word"])
+@pytest.mark.parametrize("status", [404, 503])
+def test_what_is_secret_in_an_address_is_not_told(rest: str, status: int) -> None:
+    with httpx.Client(trust_env=False) as client, http_receiver() as receiver:
+        receiver.answers.append((status, {}))
+        at = receiver.url.replace("http://", "http://kim:word@")
+        with pytest.raises((RejectedByReceiver, ReceiverUnavailable)) as answered:
+            Webhook(client, at + rest, "").send("msg_1", a_notice(), NOW)
+        with pytest.raises((RejectedByReceiver, ReceiverUnavailable)) as silent:
+            Webhook(client, f"http://127.0.0.1:1{rest}", "").send("msg_1", a_notice(), NOW)
+
+    assert receiver.url in str(answered.value)
+    assert "word" not in str(answered.value) + str(silent.value)

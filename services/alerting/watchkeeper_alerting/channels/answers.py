@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -36,17 +37,34 @@ def post(
             shown = next(answer.iter_bytes(_SHOWN), b"").decode(errors="replace")
             _judge(answer, " ".join(shown.split()), now)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise RejectedByReceiver(f"{url!r} cannot be called: {error}") from error
+        raise RejectedByReceiver(f"{place(url)!r} cannot be called: {error}") from error
     except httpx.TransportError as error:
         detail = str(error) or type(error).__name__
-        raise ReceiverUnavailable(f"{url} did not answer: {detail}") from error
+        raise ReceiverUnavailable(f"{place(url)} did not answer: {detail}") from error
     except httpx.DecodingError as error:
-        raise ReceiverUnavailable(f"{url} sent an answer that cannot be read: {error}") from error
+        raise ReceiverUnavailable(
+            f"{place(url)} sent an answer that cannot be read: {error}"
+        ) from error
+
+
+def place(url: str) -> str:
+    """Return what may be shown of an address: the rest of a webhook's is often its secret.
+
+    Examples
+    --------
+    >>> place("https://user:word@hooks.example.org:8443/T0/B0/XXXX?token=abc")
+    'https://hooks.example.org:8443'
+    """
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return "the url of the channel"
+    return f"{split.scheme}://{split.netloc.rpartition('@')[2]}"
 
 
 def _judge(answer: httpx.Response, shown: str, now: datetime) -> None:
     status = answer.status_code
-    said = f"{answer.url} answered {status}: {shown}"
+    said = f"{place(str(answer.url))} answered {status}: {shown}"
     if status in _LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise ReceiverUnavailable(said, wait_asked(answer.headers.get("retry-after"), now))
     if not answer.is_success:
