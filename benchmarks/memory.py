@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.figure import Figure
@@ -31,7 +32,9 @@ def peaks(rounds: int, mebibytes: int) -> tuple[float, float]:
     """Return the peak resident MiB of this process after a tenth of the rounds and after all."""
     give_back_at_once()  # as the command of the monitor does
     first = 0.0
-    with house(None, pace=Pace(index_memory=mebibytes << 20)) as one:
+    # Every flush is as large as one may be: how many come early is not for the load to decide.
+    pace = Pace(index_memory=mebibytes << 20, flush_interval=timedelta(minutes=5))
+    with house(None, pace=pace) as one:
         for turn in range(rounds):
             seeds = range(turn * ROUND_BATCHES, (turn + 1) * ROUND_BATCHES)
             one.feed(arrow(batch(BATCH_ROWS, seed), f"m{seed}") for seed in seeds)

@@ -9,8 +9,11 @@ import pyarrow as pa
 LARGE = 256 << 10
 """From this size on a block is a mapping of its own: a column of a flush is larger."""
 
-_MMAP_THRESHOLD = -3
-"""`M_MMAP_THRESHOLD` of mallopt(3)."""
+SPARE = 16 << 20
+"""So much may stay free at the end of the heap, rather than be asked for again at once."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""`M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD` of mallopt(3)."""
 
 
 def give_back_at_once() -> bool:
@@ -24,5 +27,6 @@ def give_back_at_once() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None or not mallopt(_MMAP_THRESHOLD, LARGE):
         return False
+    mallopt(_TRIM_THRESHOLD, SPARE)
     pa.set_memory_pool(pa.system_memory_pool())
     return True
