@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from watchkeeper_ingest.acceptance import Accepted
 from watchkeeper_ingest.admission import Overloaded
-from watchkeeper_ingest.bodies import TooLarge
+from watchkeeper_ingest.bodies import TooLarge, TooSlow
 from watchkeeper_ingest.intake import Intake, Sent
 from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.errors import MalformedRecord, RetryableError
@@ -23,6 +24,7 @@ from watchkeeper_shared.observability.problems import Problem
 
 Publisher = Annotated[Caller, Depends(having(Role.PUBLISHER))]
 
+_LATER: Mapping[type[RetryableError], int] = {TooSlow: 408, Overloaded: 429}
 _SAFE = "sending the whole request again with the same ids is safe"
 
 _BODY: dict[str, Any] = {
@@ -93,9 +95,9 @@ def _unreadable(error: MalformedRecord, where: str) -> Problem:
 
 
 def _later(error: RetryableError, where: str) -> Problem:
-    """Answer 429 when others must finish first, 503 when the log does not answer."""
+    """Answer 408 to a stalled body, 429 when others must finish first, 503 without the log."""
     wait = 1 if error.retry_after is None else math.ceil(error.retry_after.total_seconds())
-    status = 429 if isinstance(error, Overloaded) else 503
+    status = next((code for kind, code in _LATER.items() if isinstance(error, kind)), 503)
     headers = {"Retry-After": str(max(1, wait)), "Connection": "close"}
     return Problem(status, f"{error}; {_SAFE}", instance=where, headers=headers)
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Iterator
 
 from watchkeeper_ingest.admission import Share
-from watchkeeper_shared.errors import MalformedRecord, PermanentError
+from watchkeeper_shared.errors import MalformedRecord, PermanentError, RetryableError
 from watchkeeper_shared.events.rejects import RejectCode
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -15,6 +15,10 @@ _PIECE = 64 << 10
 
 class TooLarge(PermanentError):
     """The body is over the limit."""
+
+
+class TooSlow(RetryableError):
+    """The body did not arrive in time."""
 
 
 async def read_body(chunks: AsyncIterator[bytes], encoding: str, limit: int, share: Share) -> bytes:

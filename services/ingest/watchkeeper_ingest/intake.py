@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from watchkeeper_ingest.acceptance import Accepted
-from watchkeeper_ingest.admission import Admission, Fuse
-from watchkeeper_ingest.bodies import TooLarge, read_body
+from watchkeeper_ingest.admission import Admission, Fuse, Share
+from watchkeeper_ingest.bodies import TooLarge, TooSlow, read_body
 from watchkeeper_ingest.coalescing import Coalescer
 from watchkeeper_ingest.company import Company
 from watchkeeper_ingest.deciding import Body, Decider
@@ -93,6 +93,8 @@ class Intake:
             Nothing of the request was taken.
         Overloaded
             Too much is in flight.
+        TooSlow
+            The body did not arrive in time.
         LogUnavailable
             Accepted events may or may not be in the log; sending all again is safe.
         """
@@ -100,8 +102,7 @@ class Intake:
         try:
             self._fuse.check()
             with self._admission.enter() as share:
-                limit = self._settings.ingest_max_body_bytes
-                value = await read_body(sent.chunks, sent.encoding, limit, share)
+                value = await self._arrived(sent, share)
                 body = Body(value, sent.content_type, sent.kind, sent.caller)
                 accepted = await self._decided(body, began)
                 await self._hand_over(sent.kind, accepted)
@@ -122,6 +123,18 @@ class Intake:
     def close(self) -> None:
         """Let go of the threads."""
         self._threads.shutdown()
+
+    async def _arrived(self, sent: Sent, share: Share) -> bytes:
+        """Return the body. One that stalls must not hold the room of others until it breaks."""
+        limit, patience = self._settings.ingest_max_body_bytes, self._settings.ingest_body_deadline
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                return await read_body(sent.chunks, sent.encoding, limit, share)
+        except TimeoutError as error:
+            raise TooSlow(
+                f"the body did not arrive within {patience.total_seconds():g} s; nothing of it was "
+                "taken, send smaller requests"
+            ) from error
 
     async def _decided(self, body: Body, began: float) -> Accepted:
         """Decide, and once more with fresh knowledge where something was unknown."""
@@ -171,4 +184,4 @@ def _refusal(error: RetryableError) -> Refusal:
         return Refusal.LOG_UNAVAILABLE
     if isinstance(error, StoreUnavailable):
         return Refusal.STORE_UNAVAILABLE
-    return Refusal.OVERLOADED
+    return Refusal.TOO_SLOW if isinstance(error, TooSlow) else Refusal.OVERLOADED

@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     """Why a whole request was not taken; counted once, whatever it held."""
 
     TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
     OVERLOADED = "overloaded"
     LOG_UNAVAILABLE = "log_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"

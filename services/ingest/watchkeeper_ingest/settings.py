@@ -34,6 +34,8 @@ class IngestSettings(StoreSettings, LogSettings):
     ingest_max_age
         Events that are older are refused: most likely a time that was never set, and it would
         open windows and breaches in years that nobody watched.
+    ingest_body_deadline
+        How long a body may take to arrive before 408; what arrived of it counts as in flight.
     ingest_deadline
         How long a caller waits for the log before 503; shorter than the log's own deadline
         and than the time that a stopping process has left.
@@ -48,6 +50,7 @@ class IngestSettings(StoreSettings, LogSettings):
     ingest_batch_bytes: int = 512 << 10
     ingest_record_rows: int = 2000
     ingest_max_age: timedelta = timedelta(days=7300)
+    ingest_body_deadline: timedelta = timedelta(seconds=60)
     ingest_deadline: timedelta = timedelta(seconds=20)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -91,6 +92,24 @@ def test_above_the_soft_limit_others_are_asked_to_slow_down(held: HeldLog, start
         assert int(refused.headers["retry-after"]) >= 1
         assert "slow down" in refused.json()["detail"]
         assert answer.result(10).status_code == 202
+
+
+def test_a_body_that_stalls_gives_its_room_back(start: Start, world: Any) -> None:
+    short = {"ingest_soft_inflight_bytes": 100, "ingest_body_deadline": timedelta(seconds=1)}
+    with start(**short) as client:
+        key = client.headers["Authorization"]
+        head = f"POST /v1/predictions HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\n"
+        at = client.base_url
+        with socket.create_connection((at.host, at.port or 80), timeout=20) as stalled:
+            stalled.sendall(f"{head}Content-Length: 5000\r\n\r\n{' ' * 2000}".encode())
+            answer = stalled.recv(4000)
+        body = json.dumps([a_prediction(1)])
+        after = client.post("/v1/predictions", content=body, headers={"Content-Type": codec.JSON})
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert after.status_code == 202
+    labels = {"reason": "too_slow"}
+    assert world.metrics.get_sample_value("watchkeeper_ingest_rejected_total", labels) == 1
 
 
 def test_what_the_log_did_not_confirm_is_said_to_be_safe_to_repeat(
