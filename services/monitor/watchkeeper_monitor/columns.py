@@ -188,8 +188,9 @@ def _times(batch: pa.RecordBatch, fields: Fields) -> npt.NDArray[np.int64] | Non
     column = flat(batch.column(fields["time"]))
     if not pa.types.is_timestamp(column.type) or column.null_count:
         return None
-    micros = column.cast(pa.timestamp("us", column.type.tz)).view(pa.int64())
-    return np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.int64)
+    if column.type.unit != "us":
+        column = column.cast(pa.timestamp("us", column.type.tz))
+    return np.asarray(column.view(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _outcomes(batch: pa.RecordBatch, fields: Fields) -> npt.NDArray[np.int8] | None:

@@ -16,6 +16,7 @@ DROPS = ("accuracy", "balanced_accuracy", "recall", "roc_auc")
 """Metrics whose fall is measured in their own unit."""
 RISES = ("brier", "log_loss", "mae", "rmse")
 """Metrics whose rise is measured as a share of the reference's value."""
+_CHANGED = frozenset(DROPS + RISES)
 
 
 def measure(window: Sequence[Value], reference: Sequence[Value]) -> Iterator[Value]:
@@ -28,7 +29,7 @@ def measure(window: Sequence[Value], reference: Sequence[Value]) -> Iterator[Val
     """
     base = {one.metric: one for one in reference if not one.column}
     for value in window:
-        if value.column or value.metric not in DROPS + RISES:
+        if value.column or value.metric not in _CHANGED:
             continue
         drops = value.metric in DROPS
         name = f"{value.metric}_drop" if drops else f"{value.metric}_rise"
