@@ -21,7 +21,7 @@ from benchmarks.figure import Figure
 from benchmarks.house import arrow, house
 from benchmarks.stream import batch
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_shared.allocation import give_back_at_once
+from watchkeeper_shared.allocation import share_one_heap
 
 ROUND_BATCHES, BATCH_ROWS, ROUNDS = 100, 1_000, 100
 SMALL, DEFAULT = 8, Pace().index_memory >> 20
@@ -30,7 +30,7 @@ SMALL, DEFAULT = 8, Pace().index_memory >> 20
 
 def peaks(rounds: int, mebibytes: int) -> tuple[float, float]:
     """Return the peak resident MiB of this process after a tenth of the rounds and after all."""
-    give_back_at_once()  # as the command of the monitor does
+    share_one_heap()  # as the command of the monitor does
     first = 0.0
     # Every flush is as large as one may be: how many come early is not for the load to decide.
     pace = Pace(index_memory=mebibytes << 20, flush_interval=timedelta(minutes=5))

@@ -24,7 +24,7 @@ from watchkeeper_ingest import wiring as ingest
 from watchkeeper_ingest.settings import IngestSettings
 from watchkeeper_monitor import wiring as monitor
 from watchkeeper_monitor.settings import MonitorSettings
-from watchkeeper_shared.allocation import give_back_at_once
+from watchkeeper_shared.allocation import share_one_heap
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import migrations
 from watchkeeper_shared.db.engine import open_engine
@@ -79,7 +79,7 @@ def run(
     ConfigError
         The folder or the address cannot be used, or a setting cannot be read.
     """
-    give_back_at_once()
+    share_one_heap()
     host, port = address[0], address[1] or _free_port(address[0])
     folder.make()
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

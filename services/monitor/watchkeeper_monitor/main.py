@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from watchkeeper_monitor.settings import MonitorSettings
 from watchkeeper_monitor.wiring import build
-from watchkeeper_shared.allocation import give_back_at_once
+from watchkeeper_shared.allocation import share_one_heap
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.migrations import require
@@ -42,7 +42,7 @@ def run(
     ConfigError
         The address cannot be listened on, or a setting cannot work.
     """
-    give_back_at_once()
+    share_one_heap()
     clock = SystemClock()
     database = Database(open_engine(settings.database_url))
     schema = require(database.engine)
