@@ -14,7 +14,7 @@ from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
 from watchkeeper_alerting.episodes import Handler
-from watchkeeper_alerting.store import alerts, tickets
+from watchkeeper_alerting.store import alerts, measurements, tickets
 from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_alerting.testing.service import RunningService
@@ -247,3 +247,24 @@ def test_what_is_open_is_shown_however_much_came_and_went_after_it(
     assert f"/alerts/{alert.id}" in last
     assert "Older" not in last
     assert f"/tickets/{ticket.id}" in visit.get("/tickets?state=new").text
+
+
+def test_the_first_page_counts_every_series_of_every_system(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    for number in range(30):
+        state = "breach" if number < 3 else "ok"
+        fields: dict[str, object] = {"column": f"f{number}", "rule": "drift", "state": state}
+        measure(service.database, DAY, metric="js_distance", **fields)
+        older = {**fields, "state": "error"}
+        measure(service.database, DAY - timedelta(days=1), metric="js_distance", **older)
+
+    with service.database.read() as c:
+        found = {(one.metric, one.rule, one.state): one for one in measurements.tallies(c)}
+    page = Visit(service, Role.VIEWER).get("/").text
+
+    assert found["js_distance", "drift", "breach"].count == 3
+    assert found["js_distance", "drift", "ok"].count == 27
+    assert found["js_distance", "drift", "ok"].window_end == DAY + timedelta(days=1)
+    assert "error" not in {state for _, _, state in found}
+    assert "3 of 30" in page

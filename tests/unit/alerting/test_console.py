@@ -21,11 +21,16 @@ from watchkeeper_alerting.console.charts import (
 from watchkeeper_alerting.console.overview import fleet, tables
 from watchkeeper_alerting.console.series import chosen_series, one_a_series, series_of
 from watchkeeper_alerting.console.sessions import Sessions
-from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_alerting.store.measurements import Measurement, Tally
 from watchkeeper_shared.specs import AISystem, Owner, Task
 from watchkeeper_shared.testing.clocks import ManualClock
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def tally(state: str = "ok", count: int = 1, **changes: Any) -> Tally:
+    values = {"system": "credit", "metric": "accuracy", "rule": "r", "window_end": DAY}
+    return Tally(**{**values, **changes}, state=state, count=count)
 
 
 def measured(day: int = 0, value: float | None = 0.8, **changes: Any) -> Measurement:
@@ -97,26 +102,26 @@ def test_ticks_are_round_and_inside() -> None:
 
 def test_the_fleet_shows_the_worst_state_of_what_has_a_rule() -> None:
     found = [
-        measured(state="ok"),
-        measured(metric="f1", state="breach"),
-        measured(metric="psi", column="a", rule=""),
-        measured(metric="missing_share", column="a", state="insufficient"),
+        tally(count=7),
+        tally(metric="f1", state="breach"),
+        tally(metric="psi", rule="", count=20),
+        tally(metric="missing_share", state="insufficient", count=2),
     ]
 
     rows = fleet({"credit": a_system(), "idle": a_system()}, found, {("idle", "critical"): 1}, {})
 
     assert [row.name for row in rows] == ["idle", "credit"]
     assert [(str(one.family), one.state, one.count, one.of) for one in rows[1].families] == [
-        ("drift", "no_limit", 1, 1),
-        ("data quality", "insufficient", 1, 1),
-        ("performance", "breach", 1, 2),
+        ("drift", "no_limit", 20, 20),
+        ("data quality", "insufficient", 2, 2),
+        ("performance", "breach", 1, 8),
         ("fairness", "no_data", 0, 0),
     ]
     assert {one.state for one in rows[0].families} == {"no_data"}
 
 
 def test_a_breach_that_is_open_is_not_hidden_by_a_window_with_too_little_data() -> None:
-    found = [measured(metric="psi", column="a", state="no_data")]
+    found = [tally(metric="psi", state="no_data")]
 
     (row,) = fleet({"credit": a_system()}, found, {}, {}, {("credit", "psi"): 1})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_alerting.store.measurements import Measurement, Tally
 from watchkeeper_shared.metric_names import FAMILIES, Family, family_of
 from watchkeeper_shared.specs import AISystem
 from watchkeeper_shared.states import State
@@ -65,7 +65,7 @@ class FamilyTable:
 
 def fleet(
     systems: Mapping[str, AISystem],
-    found: Sequence[Measurement],
+    found: Sequence[Tally],
     alerts: Mapping[tuple[str, str], int],
     tickets: Mapping[tuple[str, str], int],
     open_breaches: Mapping[tuple[str, str], int] | None = None,
@@ -81,7 +81,7 @@ def fleet(
         little data is still what a person must see first.
     """
     told = _per_family(open_breaches or {})
-    by_system: defaultdict[str, list[Measurement]] = defaultdict(list)
+    by_system: defaultdict[str, list[Tally]] = defaultdict(list)
     for one in found:
         by_system[one.system].append(one)
     open_alerts, open_tickets = _per_system(alerts), _per_system(tickets)
@@ -100,7 +100,7 @@ def fleet(
     return sorted(rows, key=lambda row: (-row.open_alerts, -row.open_tickets, row.name))
 
 
-def _shown_families(found: Iterable[Measurement]) -> list[Family]:
+def _shown_families(found: Iterable[Tally]) -> list[Family]:
     """Return the families that everybody asks about, and those that any rule looks at."""
     judged = {family_of(one.metric) for one in found if one.rule}
     return [family for family in Family if family in _ALWAYS_SHOWN or family in judged]
@@ -123,7 +123,7 @@ def _table(family: Family, found: Sequence[Measurement]) -> FamilyTable:
     return FamilyTable(family, tuple(_counted(found)), judged, unjudged)
 
 
-def shown_state(one: Measurement) -> str:
+def shown_state(one: Measurement | Tally) -> str:
     """Return the state as people see it.
 
     What has no rule is `ok` in the data and `no_limit` on the page.
@@ -168,7 +168,7 @@ def _per_family(counts: Mapping[tuple[str, str], int]) -> Counter[tuple[str, Fam
     return summed
 
 
-def _status(family: Family, found: Sequence[Measurement], open_breaches: int) -> FamilyStatus:
+def _status(family: Family, found: Sequence[Tally], open_breaches: int) -> FamilyStatus:
     members = [one for one in found if family_of(one.metric) is family]
     if not members:
         return FamilyStatus(family, str(State.NO_DATA), 0, 0)
@@ -177,11 +177,13 @@ def _status(family: Family, found: Sequence[Measurement], open_breaches: int) ->
     state, count = _counted(judged)[0]
     if open_breaches and state != State.BREACH:
         state, count = str(State.BREACH), open_breaches
-    return FamilyStatus(family, state, count, len(judged))
+    return FamilyStatus(family, state, count, sum(one.count for one in judged))
 
 
-def _counted(found: Iterable[Measurement]) -> list[tuple[str, int]]:
-    counts = Counter(shown_state(one) for one in found)
+def _counted(found: Iterable[Measurement | Tally]) -> list[tuple[str, int]]:
+    counts: Counter[str] = Counter()
+    for one in found:
+        counts[shown_state(one)] += one.count if isinstance(one, Tally) else 1
     return sorted(counts.items(), key=lambda item: _RANK.get(item[0], 0))
 
 

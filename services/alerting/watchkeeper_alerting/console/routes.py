@@ -91,8 +91,7 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
         systems = {
             one.name: msgspec.convert(one.spec, AISystem) for one in objects.listing(c, "AISystem")
         }
-        found = measurements.select(c, Filter(latest=True), _MOST)
-        told = alerts.open_metrics(c)
+        found, told = measurements.tallies(c), alerts.open_metrics(c)
         rows = fleet(systems, found, alerts.open_counts(c), tickets.open_counts(c), told)
     return page("fleet.html", rows=rows, caller=caller, now=ctx.clock.now())
 

@@ -82,6 +82,26 @@ class Measurement:
         return self.window_end - self.scale * (self.window_end - self.window_start)
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many series of one metric are in one state in the newest windows of a system.
+
+    Parameters
+    ----------
+    rule
+        Empty where none looks at them.
+    window_end
+        When the newest of their windows ends.
+    """
+
+    system: str
+    metric: str
+    rule: str
+    state: str
+    window_end: datetime
+    count: int
+
+
 _NAMES = tuple(Measurement.__slots__)
 _COLUMNS = tuple(measurements.c[name] for name in _NAMES)
 
@@ -107,6 +127,15 @@ def ended_before(c: sa.Connection, wanted: Filter) -> datetime | None:
     until: datetime | None = c.execute(sa.select(sa.func.max(ended.c.until)).where(*found)).scalar()
     is_reached = until is not None and (wanted.since is None or wanted.since < until)
     return until if is_reached and not wanted.latest else None
+
+
+def tallies(c: sa.Connection) -> list[Tally]:
+    """Return how the newest windows of all systems stand; short, however many series there are."""
+    kept = tuple(measurements.c[name] for name in ("system", "metric", "rule", "state"))
+    newest, count = sa.func.max(measurements.c.window_end), sa.func.count()
+    query = sa.select(*kept, newest, count).where(measurements.c.current)
+    query = _of_newest_windows(query, Filter(latest=True)).group_by(*kept)
+    return [Tally(*row) for row in c.execute(query)]
 
 
 def latest_windows(c: sa.Connection) -> list[sa.Row[Any]]:
