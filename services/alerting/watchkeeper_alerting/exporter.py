@@ -28,7 +28,6 @@ from watchkeeper_shared.errors import StoreUnavailable
 REASONS = ("models", "features", "groups", "series")
 
 _FRESH = timedelta(seconds=2)  # several scrapers share one reading
-_MOST_ROWS = 200_000
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +88,8 @@ class Exporter(Collector):
         with self._database.read() as c:
             facts, waiting = self._facts(c), outgoing.families(c)
         found, dropped = expose(facts, self._caps)
+        # Systems may be missing then altogether; to say so by a count, the rest is not read.
+        dropped["series"] += len(facts.measurements) == self._caps.rows
         self._page = [*found, *waiting]
         self._dropped.update(dropped)
         self._read_at = now
@@ -96,7 +97,7 @@ class Exporter(Collector):
     def _facts(self, c: sa.Connection) -> Facts:
         return Facts(
             systems=self._registry.systems(),
-            measurements=measurements.select(c, Filter(latest=True), _MOST_ROWS),
+            measurements=measurements.select(c, Filter(latest=True), self._caps.rows),
             last_prediction=progress.newest_events(c),
             alerts=alerts.open_counts(c),
             tickets=tickets.open_counts(c),

@@ -48,13 +48,14 @@ _LOW_IS_BAD = ("label_coverage",)
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most that becomes labels."""
+    """The most that becomes labels, and the most measurements that are read for it."""
 
     models: int = 200
     features: int = 50
     groups: int = 20
     versions: int = 2
     series: int = 20_000
+    rows: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.exposition import Caps
 from watchkeeper_alerting.testing.builders import DAY
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_shared.db import outbox
@@ -36,10 +37,10 @@ spec:
 """
 
 
-def scrape(database: Database, clock: ManualClock) -> str:
+def scrape(database: Database, clock: ManualClock, caps: Caps | None = None) -> str:
     registry = CollectorRegistry()
     Counters(registry)
-    registry.register(Exporter(database, Registry(database, clock), clock))
+    registry.register(Exporter(database, Registry(database, clock), clock, caps))
     return generate_latest(registry).decode()
 
 
@@ -55,6 +56,18 @@ def test_the_page_shows_the_newest_window(database: Database, clock: ManualClock
     line = 'watchkeeper_performance_score{metric="accuracy",model="employment-ma",version="1"} 0.83'
     assert line in page
     assert 'watchkeeper_exporter_series_dropped_total{reason="features"} 0.0' in page
+
+
+def test_measurements_that_are_not_even_read_are_said(
+    database: Database, clock: ManualClock
+) -> None:
+    for metric in ("accuracy", "f1"):
+        measure(database, DAY, metric=metric)
+
+    whole, cut = scrape(database, clock), scrape(database, clock, Caps(rows=1))
+
+    assert 'watchkeeper_exporter_series_dropped_total{reason="series"} 0.0' in whole
+    assert 'watchkeeper_exporter_series_dropped_total{reason="series"} 1.0' in cut
 
 
 def test_what_waits_for_the_log_and_what_it_refused_is_shown(
