@@ -125,3 +125,19 @@ def test_an_error_past_what_is_summed_is_told_beside_the_number(
         assert value.value is not None
         assert "past 1,024 reference standard deviations" in value.note
         assert (value.low, value.high) == (None, None)
+
+
+def test_the_interval_of_r2_holds_the_truth_nineteen_times_of_twenty(
+    answering: Any, spec: AISystem
+) -> None:
+    """The spread of the labels is an estimate as well: taken as known, it held six of seven."""
+    reference = priced(3_000, 1.0, 0.5)
+    held = [
+        value.low <= 1 - 0.5**2 <= value.high
+        for value in (
+            answering(spec, reference, priced(200, 1.0, 0.5, seed)).answers.of("r2")
+            for seed in range(100, 300)
+        )
+    ]
+
+    assert 0.91 <= np.mean(held) <= 0.99

@@ -74,13 +74,14 @@ def _squares_of_cells() -> npt.NDArray[np.float64]:
 
 
 def _r2(window: Profile, squares: float, fourths: float, n: int) -> Value:
-    """Return R2; its error takes the spread of the labels as known."""
+    """Return R2; its error takes labels to be normal and errors not to depend on them."""
     total = float(window.sums("label_moments", ERROR))
     spread = float(window.sums("label_squares", ERROR_SQUARE)) - total**2 / n
     if spread <= 0:
         return nothing("r2", "", "all labels are equal", n=n)
     value = 1 - squares / spread
-    error = Mean(squares, fourths, n).error * n / spread
+    of_labels = (1 - value) * math.sqrt(2 / n)  # the spread of the labels is an estimate too
+    error = math.hypot(Mean(squares, fourths, n).error * n / spread, of_labels)
     low, high = value - Z * error, min(value + Z * error, 1.0)
     return Value("r2", "", "", value, low, high, n, None, Estimate(value, error))
 
