@@ -21,6 +21,9 @@ metadata = sa.MetaData(
 )
 
 _Serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+# Up to three attributes with their groups, each as long as its name and a group may be.
+# SQLite never looks at a length, and would copy a whole table to forget one.
+_Segment = sa.Text().with_variant(sa.String(255), "sqlite")
 
 
 def _table(name: str, owner: str, *items: sa.schema.SchemaItem) -> sa.Table:
@@ -385,7 +388,7 @@ measurements = _table(
     sa.Column("rule", sa.String(128), nullable=False),  # "" where no rule looks at it
     sa.Column("metric", sa.String(64), nullable=False),
     sa.Column("column", sa.String(128), nullable=False),
-    sa.Column("segment", sa.String(255), nullable=False),
+    sa.Column("segment", _Segment, nullable=False),
     sa.Column("window_start", Instant, nullable=False),
     sa.Column("window_end", Instant, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
@@ -458,7 +461,7 @@ episodes = _table(
     sa.Column("rule", sa.String(128), nullable=False),
     sa.Column("metric", sa.String(64), nullable=False),
     sa.Column("column", sa.String(128), nullable=False),
-    sa.Column("segment", sa.String(255), nullable=False),
+    sa.Column("segment", _Segment, nullable=False),
     sa.Column("opened_window", Instant, nullable=False),
     sa.Column("cleared_window", Instant),
     sa.Column("generation", sa.Integer, nullable=False),  # raised again for the same opening window
