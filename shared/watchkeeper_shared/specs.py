@@ -15,10 +15,12 @@ from typing import Annotated, Literal
 import msgspec
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_NAME = r"^[a-z0-9]([a-z0-9._-]{0,126}[a-z0-9])?$"
-
+_NAME = r"^[a-z0-9]([a-z0-9._-]{0,126}[a-z0-9])?\Z"
 Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
 """A public name: lower-case letters, digits, dot, underscore, hyphen."""
+
+ColumnName = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+"""A feature, an attribute, a version or a class; measurements hold no longer one."""
 
 
 @lru_cache(maxsize=1024)
@@ -103,7 +105,7 @@ class Group(_Spec, frozen=True):
 class VersionSpec(_Spec, frozen=True):
     """What differs in one version of a system."""
 
-    features: dict[str, FeatureKind]
+    features: dict[ColumnName, FeatureKind]
 
 
 class AISystem(_Spec, frozen=True):
@@ -112,11 +114,11 @@ class AISystem(_Spec, frozen=True):
     owner: Owner
     purpose: str
     task: Task
-    features: dict[str, FeatureKind]
+    features: dict[ColumnName, FeatureKind]
     tier: Tier = Tier.HIGH
     positive_label: str | int = 1
-    groups: dict[str, Group] = {}
-    versions: dict[str, VersionSpec] = {}
+    groups: dict[ColumnName, Group] = {}
+    versions: dict[ColumnName, VersionSpec] = {}
     runbook: str = ""
 
     def __post_init__(self) -> None:
@@ -205,7 +207,7 @@ class Rule(_Spec, frozen=True):
 
     id: Name
     metric: str
-    columns: tuple[str, ...] = ()  # ["*"]: every feature of the system
+    columns: tuple[ColumnName, ...] = ()  # ["*"]: every feature of the system
     attribute: str = ""
     below: bool = False  # a breach is a value at or below the limit, not at or above
     warn: float | None = None

@@ -57,6 +57,24 @@ def test_a_good_file_holds_and_becomes_specs() -> None:
     assert isinstance(the("OversightPolicy").spec, OversightPolicy)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("AGEP: numeric", f"{'A' * 129}: numeric", "expected `str` of length <= 128"),
+        ("SEX: {", '"": {', "expected `str` of length >= 1"),
+        ('columns: ["*"]', f'columns: ["{"c" * 129}"]', "expected `str` of length <= 128"),
+        ("AGEP: numeric", '"A\\0": numeric', "remove the character NUL"),
+        ('reference: "1"', 'reference: "1\\0"', "remove the character NUL"),
+        ("purpose: Predicts", 'purpose: "\\uD800" #', "half of a surrogate pair"),
+        ("name: employment-ma}", 'name: "employment-ma\\n"}', "matching regex"),
+    ],
+)
+def test_names_and_texts_that_a_database_cannot_hold_are_refused(
+    old: str, new: str, said: str
+) -> None:
+    assert any(said in one for one in mistakes_of(GOOD.replace(old, new, 1)))
+
+
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key() -> None:
     text = GOOD.replace("  purpose: Predicts", "  porpose: Predicts")
 

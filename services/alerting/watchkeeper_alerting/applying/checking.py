@@ -16,6 +16,7 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 
 from watchkeeper_alerting.applying.located import Located
+from watchkeeper_shared.events.letters import storable
 
 Finding = tuple[int, str]
 """Line and detail."""
@@ -102,6 +103,9 @@ def _leaf(located: Located, kind: Any, path: str) -> Iterator[Finding]:
         detail = re.sub(r" - at `.*`$", "", str(error))
         yield located.line, f"{path}: {detail[:1].lower()}{detail[1:]}"
         return
+    text = located.value
+    if isinstance(text, str) and storable(text, len(text)) != text:
+        yield located.line, f"{path}: remove the character NUL, or half of a surrogate pair"
     if isinstance(located.value, float) and not math.isfinite(located.value):
         yield located.line, f"{path} must be a finite number, got {located.value}"
 
