@@ -25,6 +25,8 @@ from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.sampling import bottom
 from watchkeeper_monitor.segments import rows_of
 from watchkeeper_shared.errors import InvalidObject, MalformedRecord
+from watchkeeper_shared.events.batches import ANSWERS
+from watchkeeper_shared.events.validation import MAX_NAME
 from watchkeeper_shared.specs import AISystem
 
 MOST_ROWS = 5_000_000
@@ -75,10 +77,11 @@ class Reference:
         Raises
         ------
         InvalidObject
-            There is no row, or there are more than 5 million.
+            There is no row, there are more than 5 million, or a text cannot be held.
         """
         table = _table(batches, f"reference of {system} version {version}")
         _check_scores(table, f"reference of {system} version {version}")
+        _check_texts(table, f"reference of {system} version {version}")
         grid = Grid.build(table, spec, version)
         profile = Profile.empty(grid)
         for batch in table.to_batches(max_chunksize=_CHUNK):
@@ -194,6 +197,19 @@ def _check_scores(table: Any, what: str) -> None:
             f"{column[first].as_py():g} in row {first + 1}; send the probability of the positive "
             "class, or leave the column `score` out"
         )
+
+
+def _check_texts(table: Any, what: str) -> None:
+    """Refuse names that no measurement could hold: judging would end over them."""
+    for name in table.schema.names:
+        column = table.column(name)
+        if not pa.types.is_string(column.type):
+            continue
+        if pc.any(pc.match_substring(column, "\0")).as_py():
+            raise InvalidObject(f"{what}: {name} holds the character NUL; remove it")
+        is_named = name in ANSWERS or name.startswith("groups.")
+        if is_named and (pc.max(pc.utf8_length(column)).as_py() or 0) > MAX_NAME:
+            raise InvalidObject(f"{what}: {name} has texts of more than {MAX_NAME} characters")
 
 
 def _table(batches: Iterable[pa.RecordBatch], what: str) -> Any:

@@ -123,6 +123,22 @@ def test_values_far_outside_are_out_of_range_and_do_not_break_other_numbers() ->
     assert values["psi", "RELP", ""].value < 0.1  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(
+    ("column", "text", "said"),
+    [
+        ("features__RELP", "a\0b", "features.RELP holds the character NUL"),
+        ("groups__SEX", "s" * 129, "groups.SEX has texts of more than 128 characters"),
+    ],
+)
+def test_a_reference_with_a_text_that_no_measurement_could_hold_is_refused(
+    column: str, text: str, said: str
+) -> None:
+    odd: dict[str, Any] = {column: np.array(["1", text] * 300)}
+
+    with pytest.raises(InvalidObject, match=said):
+        Reference.build([rows(**odd)], SPEC, "census", "1")
+
+
 def test_what_every_number_teaches_about_spread_can_be_stored() -> None:
     values = found(rows())
     taught = [one for value in values.values() if (one := sight(value)) is not None]
