@@ -21,7 +21,6 @@ metadata = sa.MetaData(
 )
 
 _Serial = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-# Up to three attributes with their groups, each as long as its name and a group may be.
 # SQLite never looks at a length, and would copy a whole table to forget one.
 _Segment = sa.Text().with_variant(sa.String(255), "sqlite")
 
