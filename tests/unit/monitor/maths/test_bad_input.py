@@ -133,7 +133,7 @@ def test_values_far_outside_are_out_of_range_and_do_not_break_other_numbers() ->
 def test_a_reference_with_a_text_that_no_measurement_could_hold_is_refused(
     column: str, text: str, said: str
 ) -> None:
-    odd: dict[str, Any] = {column: np.array(["1", text] * 300)}
+    odd: dict[str, Any] = {column: ["1", text] * 300}
 
     with pytest.raises(InvalidObject, match=said):
         Reference.build([rows(**odd)], SPEC, "census", "1")
