@@ -9,7 +9,7 @@ positions ─► which ids are new? ─► per pane: profile, sample ─┐
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -92,6 +92,8 @@ class Flusher:
         How many rows stand for a pane.
     duplicate_rows
         Among how many of a system's newest predictions an id that comes again is recognised.
+    progressed
+        Told of each pane: a year's rows, each in a minute of its own, are many minutes of work.
     """
 
     def __init__(
@@ -101,12 +103,14 @@ class Flusher:
         shelf: Shelf,
         sample_rows: int,
         duplicate_rows: int,
+        progressed: Callable[[], None],
     ) -> None:
         self._registry = registry
         self._baselines = baselines
         self._shelf = shelf
         self._sample_rows = sample_rows
         self._duplicate_rows = duplicate_rows
+        self._progressed = progressed
 
     def flush(self, c: sa.Connection, ready: Sequence[Pending], now: datetime) -> Flushed:
         """Write everything, in the caller's transaction.
@@ -175,6 +179,7 @@ class Flusher:
         for key, part in self._by_pane(system, rows):
             self._store(c, key, part, f"predictions/{at.partition}", news)
             done.touched.add(key)
+            self._progressed()
 
     def _late(self, system: str, rows: Rows, before: datetime | None) -> int:
         specs = [one.spec.window for one in self._registry.policies_for(system)]

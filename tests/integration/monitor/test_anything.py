@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
 from prometheus_client import generate_latest
-from tests.integration.monitor.conftest import PACE, START, labels, predictions
+from tests.integration.monitor.conftest import DAY, PACE, START, labels, predictions
 
 from watchkeeper_alerting import reading
 from watchkeeper_alerting.store import measurements
@@ -235,6 +235,17 @@ def test_what_is_good_is_counted_once_whatever_is_beside_it(world: Any) -> None:
     assert [one.refused for one in world.all(tables.outbox) if one.refused] == []
     assert len(json.dumps(shown, default=str, allow_nan=False)) > 1000
     assert generate_latest(world.metrics).decode()
+
+
+def test_rows_each_in_a_pane_of_its_own_are_progress_one_by_one(world: Any) -> None:
+    told: list[int] = []
+    world.monitor._worker._flusher._progressed = lambda: told.append(1)
+    batch = world.batch(0, 40)
+    days = pa.array([START - at * DAY for at in range(40)], pa.timestamp("us", "UTC"))
+    world.send(batch.set_column(batch.schema.get_field_index("time"), "time", days))
+    world.settle()
+
+    assert len(world.all(tables.panes)) == len(told) == 40
 
 
 def read_back(world: Any) -> list[Measurement]:
