@@ -81,7 +81,8 @@ def _system_of(record: Record, decoded: Decoded) -> str:
     """Return the system from the record's key, or from the rows when it has none."""
     if record.key:
         return record.key.partition("|")[0]
-    names = decoded.batch.column("system") if decoded.batch.num_rows else []
+    batch = decoded.batch
+    names = batch.column("system").drop_null() if "system" in batch.schema.names else []
     if not len(names):
         raise MalformedRecord(
             RejectCode.UNKNOWN_SYSTEM, "the record has no key and no readable row names a system"

@@ -102,6 +102,21 @@ def test_a_poison_record_goes_to_the_dead_letters_with_its_bytes(referenced: Any
     assert referenced.now_measured("volume", 0).value == ROWS
 
 
+@pytest.mark.parametrize("system", [None, [None, "loans"]])
+def test_columns_without_a_key_need_a_row_that_names_the_system(
+    referenced: Any, system: list[str | None] | None
+) -> None:
+    columns = {"id": ["a", "b"], "version": ["1", "1"]} | ({"system": system} if system else {})
+    headers = {"content-type": "application/vnd.apache.arrow.stream"}
+    value = batches.to_bytes(pa.RecordBatch.from_pydict(columns))
+    referenced.send_raw(Message(PREDICTIONS.name, "", value, headers))
+    referenced.settle()
+
+    found = [one.code for one in referenced.all(tables.dead_letters)]
+    assert found == ([] if system else ["unknown_system"])
+    assert referenced.tally("rejected_missing_field") == (2 if system else 0)
+
+
 def test_a_reason_that_names_a_column_with_nul_can_be_kept(referenced: Any) -> None:
     column = {"features.a\0b": pa.array([[1]])}
     batch = pa.RecordBatch.from_pydict({"id": pa.array(["a"]), **column})
