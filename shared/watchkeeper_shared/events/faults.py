@@ -70,6 +70,9 @@ def read_item(item: object, kind: Kind) -> Row:
     _refuse_what_json_cannot_say(item)
     try:
         return msgspec.convert(item, type=ROWS[kind])
+    except UnicodeEncodeError as error:  # a name of what has no leaves, or one deeper than those
+        detail = "a name in the item holds half of a surrogate pair; send valid UTF-8"
+        raise MalformedRecord(RejectCode.MALFORMED, detail) from error
     except (msgspec.ValidationError, OverflowError) as error:
         raise _explained(item, kind, str(error)) from error
 

@@ -233,6 +233,16 @@ def test_a_column_under_the_name_of_a_nested_field_says_nothing() -> None:
         assert "features" not in batch.schema.names
 
 
+@pytest.mark.parametrize("odd", [{}, {"features": {}}, [1], None])
+def test_half_a_surrogate_pair_in_a_name_is_refused_whatever_it_names(odd: object) -> None:
+    body = json.dumps([a_prediction(0), a_prediction(1) | {"\ud800": odd}]).encode()
+
+    decoded = decode_items(body, JSON)
+
+    assert [(one.index, one.code) for one in decoded.rejects] == [(1, "malformed")]
+    assert "surrogate" in decoded.rejects[0].detail
+
+
 def test_half_a_surrogate_pair_is_refused_and_named() -> None:
     body = json.dumps([a_prediction(1), a_prediction(2, id="\ud800")]).encode()
 
