@@ -80,14 +80,14 @@ def read_item(item: object, kind: Kind) -> Row:
 def _refuse_what_json_cannot_say(item: dict[str, Any]) -> None:
     """Refuse NaN, infinity and broken UTF-16, which the standard parser lets through."""
     for path, value in _leaves(item):
+        if not _encodes(path) or (isinstance(value, str) and not _encodes(value)):
+            raise MalformedRecord(
+                RejectCode.MALFORMED, f"{path!a} holds half of a surrogate pair; send valid UTF-8"
+            )
         if isinstance(value, float) and not math.isfinite(value):
             raise MalformedRecord(
                 RejectCode.NOT_FINITE,
                 f"{path} is {value}; send a finite number, or null for a missing value",
-            )
-        if not _encodes(path) or (isinstance(value, str) and not _encodes(value)):
-            raise MalformedRecord(
-                RejectCode.MALFORMED, f"{path!a} holds half of a surrogate pair; send valid UTF-8"
             )
 
 

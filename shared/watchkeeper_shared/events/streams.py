@@ -40,11 +40,17 @@ def read_stream(value: bytes, kind: Kind) -> pa.RecordBatch:
             plan = plan_of(Written(head, kind, schema))
             batches = list(stream)
         if plan.is_canonical and len(batches) == 1:
-            return _taken(batches[0])
-        return _canonical(_table(batches, schema, plan), kind)
+            found = _taken(batches[0])
+        else:
+            found = _canonical(_table(batches, schema, plan), kind)
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         detail = f"the Arrow stream cannot be read: {error}; send a whole IPC stream"
         raise MalformedRecord(RejectCode.MALFORMED, detail) from error
+    if not found.num_columns and any(batch.num_rows for batch in batches):
+        # Rows without columns are a table that nothing can be asked of.
+        detail = "no column of the Arrow stream holds anything that is known here; send id, system"
+        raise MalformedRecord(RejectCode.MISSING_FIELD, detail)
+    return found
 
 
 def _refuse_open_end(value: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -152,6 +153,15 @@ def test_a_column_of_another_kind_is_refused_by_name(
     assert name in error.detail
 
 
+@pytest.mark.parametrize("names", [[], ["other"], ["id"]])
+def test_rows_of_which_no_column_says_anything_are_refused(names: list[str]) -> None:
+    nothing = pa.RecordBatch.from_struct_array(pa.array([dict.fromkeys(names)] * 2))
+
+    error = refused(to_bytes(nothing), ARROW)
+
+    assert (error.code, "no column" in error.detail) == ("missing_field", True)
+
+
 def test_two_columns_of_one_name_are_refused() -> None:
     batch = pa.RecordBatch.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["id", "id"])
     sink = pa.BufferOutputStream()
@@ -231,6 +241,14 @@ def test_a_column_under_the_name_of_a_nested_field_says_nothing() -> None:
         batch = decode_items(body, JSON).batch
         assert batch.column("features.AGEP").to_pylist() == kept
         assert "features" not in batch.schema.names
+
+
+def test_a_reason_never_holds_half_of_a_surrogate_pair_itself() -> None:
+    body = json.dumps([a_prediction(0) | {"\ud800": math.inf}]).encode()
+
+    (found,) = decode_items(body, JSON).rejects
+
+    assert found.detail.encode().decode() == found.detail
 
 
 @pytest.mark.parametrize("odd", [{}, {"features": {}}, [1], None])
