@@ -201,6 +201,11 @@ class _Check:
                 column = pa.nulls(rows)
             fitted[name] = fit_cells(name, column, cells, self._refuse)
         self._columns = fitted
+        for name in REQUIRED[self._kind]:
+            column = fitted[name]
+            if column.null_count:  # a mixed cell may be there and hold nothing
+                detail = f"{name} holds neither a number nor a text"
+                self._refuse(column.is_null(), RejectCode.MISSING_FIELD, lambda _, d=detail: d)  # type: ignore[misc]
 
     def _wanted(self) -> dict[str, Cells]:
         """Return the columns of the checked batch and what their cells must be."""

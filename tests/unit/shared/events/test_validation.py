@@ -11,6 +11,7 @@ import pytest
 
 from watchkeeper_shared.events.codec import JSON, decode
 from watchkeeper_shared.events.rows import Kind
+from watchkeeper_shared.events.shapes import MIXED
 from watchkeeper_shared.events.validation import Checked, check_labels, check_predictions
 from watchkeeper_shared.testing.builders import (
     NOON,
@@ -32,6 +33,19 @@ def test_good_predictions_pass_whole() -> None:
 
     assert result.batch.num_rows == 100
     assert result.rejects == ()
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_an_answer_that_is_there_and_holds_nothing_is_missing(task: str) -> None:
+    batch = a_batch(2, Kind.LABELS)
+    cells = [{"number": 1.0}, {"number": None}]
+    label = pa.array(cells, MIXED)
+    odd = batch.set_column(batch.schema.get_field_index("label"), "label", label)
+
+    result = check_labels(odd, SYSTEM, a_system(task=task), {"1"}, NOON)
+
+    assert [(one.index, one.code) for one in result.rejects] == [(1, "missing_field")]
+    assert result.batch.column("label").null_count == 0
 
 
 def test_an_unknown_version_is_refused_and_the_known_ones_are_named() -> None:
