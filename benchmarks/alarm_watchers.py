@@ -18,14 +18,14 @@ with warnings.catch_warnings():
     from evidently.legacy.calculations.stattests.registry import get_stattest
 
 from benchmarks.alarm_streams import CATEGORICAL, NUMERIC, SPEC
-from watchkeeper_monitor.dispersion import MOST, Sight
-from watchkeeper_monitor.experience import Broken, Experience, Key
-from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched, judge, sights_of
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
-from watchkeeper_monitor.scales import Block, blocks_ending
-from watchkeeper_monitor.windows import EPOCH, Span
+from watchkeeper_monitor.references.reference import Reference, add_rows
+from watchkeeper_monitor.rule.dispersion import MOST, Sight
+from watchkeeper_monitor.rule.experience import Broken, Experience, Key
+from watchkeeper_monitor.rule.judgements import Measurement, Pool, Series, Watched, judge, sights_of
+from watchkeeper_monitor.windows.scales import Block, blocks_ending
+from watchkeeper_monitor.windows.spans import EPOCH, Span
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 

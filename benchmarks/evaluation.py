@@ -23,10 +23,10 @@ from benchmarks.figure import Figure
 from benchmarks.stream import VERSION, batch, spec
 from watchkeeper_monitor.backtesting.running import Question
 from watchkeeper_monitor.backtesting.sharing import run
-from watchkeeper_monitor.judging import judge
 from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
+from watchkeeper_monitor.rule.judgements import judge
 from watchkeeper_shared.db import migrations, tables
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.registry import Applied

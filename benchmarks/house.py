@@ -18,7 +18,7 @@ from benchmarks.stream import SYSTEM, VERSION, batch, spec
 from watchkeeper_alerting.applying.application import apply
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.referencing import Upload, accept
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_monitor.settings import EvidenceSettings, Pace
 from watchkeeper_monitor.wiring import Monitor, build
 from watchkeeper_shared.clock import SystemClock

@@ -19,7 +19,7 @@ from watchkeeper_alerting import keys
 from watchkeeper_alerting.applying.application import apply
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.referencing import Upload, accept
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import migrations
 from watchkeeper_shared.db.engine import open_engine

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from benchmarks.figure import Figure, alternate
 from benchmarks.stream import SYSTEM, VERSION, batch, spec
-from watchkeeper_monitor.columns import Columns, encode
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.columns import Columns, encode
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 
 ROWS, BATCHES, ROUNDS = 1_000, 200, 5
 

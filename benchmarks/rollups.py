@@ -14,11 +14,11 @@ import sqlalchemy as sa
 
 from benchmarks.figure import Figure, table
 from benchmarks.stream import START, SYSTEM, VERSION, batch, spec
-from watchkeeper_monitor.baselines import Baseline
-from watchkeeper_monitor.duties import RollUp
+from watchkeeper_monitor.judge.duties import RollUp
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
-from watchkeeper_monitor.resolution import DAY, HOUR
+from watchkeeper_monitor.references.baselines import Baseline
+from watchkeeper_monitor.references.reference import Reference, add_rows
+from watchkeeper_monitor.windows.resolution import DAY, HOUR
 from watchkeeper_shared.db import migrations, tables
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.unit_of_work import Database

@@ -11,7 +11,7 @@ from benchmarks.evidently_report import quiet
 from benchmarks.figure import Figure, alternate
 from benchmarks.stream import CATEGORICAL, NUMERIC, SYSTEM, VERSION, batch, spec
 from benchmarks.windows import REFERENCE_ROWS, SIZES, answer
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

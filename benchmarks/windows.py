@@ -11,7 +11,7 @@ from benchmarks.figure import Figure, alternate
 from benchmarks.stream import SYSTEM, VERSION, batch, spec
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
 from watchkeeper_monitor.settings import Pace
 
 FOLDED = Pace().flush_rows

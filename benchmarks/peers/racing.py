@@ -13,7 +13,7 @@ import pyarrow as pa
 from benchmarks.figure import Figure, seconds
 from benchmarks.stream import SYSTEM, VERSION, batch, spec
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
 
 ROWS, BATCH_ROWS = 20_000, 1_000
 HERE = Path(__file__).parent

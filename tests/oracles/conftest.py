@@ -12,7 +12,7 @@ import pytest
 
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
 from watchkeeper_shared.specs import AISystem, FeatureKind, Group, Task
 from watchkeeper_shared.testing.builders import a_system
 

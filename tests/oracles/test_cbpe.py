@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from sklearn.isotonic import IsotonicRegression
 
-from watchkeeper_monitor.calibration import Calibrator
+from watchkeeper_monitor.grids.calibration import Calibrator
 
 Floats = npt.NDArray[np.float64]
 

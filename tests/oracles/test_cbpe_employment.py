@@ -17,7 +17,7 @@ import pytest
 from watchkeeper.demo.dataset import default_cache, fetch, load
 from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
 from watchkeeper_shared.errors import ReceiverUnavailable
 from watchkeeper_shared.specs import FeatureKind, Group
 

@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import add_rows
+from watchkeeper_monitor.references.reference import add_rows
 from watchkeeper_shared.specs import Group, Task
 
 CLASSES = list("abcd")

@@ -12,7 +12,7 @@ from scipy import stats
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import Value, measure
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import add_rows
+from watchkeeper_monitor.references.reference import add_rows
 from watchkeeper_shared.specs import AISystem, Group, Task
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_monitor.episodes import Episode, EpisodeState, TurnKind
-from watchkeeper_monitor.stretches import Opening, Point, Stretch, fold, lookback
-from watchkeeper_monitor.telling import turns_of
+from watchkeeper_monitor.judge.telling import turns_of
+from watchkeeper_monitor.rule.episodes import Episode, EpisodeState, TurnKind
+from watchkeeper_monitor.rule.stretches import Opening, Point, Stretch, fold, lookback
 from watchkeeper_shared.specs import Clear, Rule
 from watchkeeper_shared.states import State
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_monitor.columns import encode
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.columns import encode
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.profiles.exact import (
     ERROR,
@@ -24,7 +24,7 @@ from watchkeeper_monitor.profiles.exact import (
     Quantity,
 )
 from watchkeeper_monitor.profiles.packing import pack, unpack
-from watchkeeper_monitor.references import Reference, add_rows, labelled_of
+from watchkeeper_monitor.references.reference import Reference, add_rows, labelled_of
 from watchkeeper_shared.specs import Task
 from watchkeeper_shared.testing.builders import a_system
 

@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import add_rows
-from watchkeeper_monitor.resolution import DAY, HOUR
+from watchkeeper_monitor.references.baselines import Baseline
+from watchkeeper_monitor.references.reference import add_rows
 from watchkeeper_monitor.store import panes, reading, rollups
 from watchkeeper_monitor.store.panes import PaneKey
-from watchkeeper_monitor.windows import EPOCH, Span
+from watchkeeper_monitor.windows.resolution import DAY, HOUR
+from watchkeeper_monitor.windows.spans import EPOCH, Span
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.migrations import upgrade
 from watchkeeper_shared.db.unit_of_work import Database

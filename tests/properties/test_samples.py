@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_monitor import samples
-from watchkeeper_monitor.resolution import HOUR
-from watchkeeper_monitor.samples import EVERYTHING, Sample
+from watchkeeper_monitor.sampling import samples
+from watchkeeper_monitor.sampling.samples import EVERYTHING, Sample
 from watchkeeper_monitor.store import panes, reading
 from watchkeeper_monitor.store.panes import PaneKey
-from watchkeeper_monitor.windows import EPOCH, Span
+from watchkeeper_monitor.windows.resolution import HOUR
+from watchkeeper_monitor.windows.spans import EPOCH, Span
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.migrations import upgrade
 from watchkeeper_shared.db.unit_of_work import Database

@@ -11,8 +11,8 @@ import pyarrow as pa
 from watchkeeper import tables
 from watchkeeper.client import Client
 from watchkeeper.options import FILE, of_a_client, of_a_table
-from watchkeeper_monitor.references import Reference
-from watchkeeper_monitor.remarks import remarks
+from watchkeeper_monitor.references.reference import Reference
+from watchkeeper_monitor.references.remarks import remarks
 from watchkeeper_shared.errors import InvalidObject, NotFound
 from watchkeeper_shared.events.batches import concatenate
 from watchkeeper_shared.specs import AISystem

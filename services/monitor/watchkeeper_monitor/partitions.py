@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
 from watchkeeper_monitor.meters import Meters
-from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
-from watchkeeper_monitor.repeats import Repeated, fingerprint, repeated
-from watchkeeper_monitor.singles import Single
+from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.records.repeats import Repeated, fingerprint, repeated
+from watchkeeper_monitor.records.singles import Single
 from watchkeeper_monitor.store import counting, repeats
 from watchkeeper_shared.db.claims import Claims
 from watchkeeper_shared.db.positions import Claim

@@ -15,14 +15,14 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
-from watchkeeper_monitor.baselines import Baselines
 from watchkeeper_monitor.evidence.desk import Desk
 from watchkeeper_monitor.evidence.process import MakerProcess
-from watchkeeper_monitor.flushing import OWNER, Flusher
-from watchkeeper_monitor.judge import Judge
-from watchkeeper_monitor.keeping import Keeper
+from watchkeeper_monitor.flush.flushing import OWNER, Flusher
+from watchkeeper_monitor.judge.judge import Judge
+from watchkeeper_monitor.judge.keeping import Keeper
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import CONSUMER, Partitions
+from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.settings import EvidenceSettings, Pace, Retention
 from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.worker import Worker

@@ -14,14 +14,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
 
-from watchkeeper_monitor import intake
-from watchkeeper_monitor.flushing import Flushed, Flusher
-from watchkeeper_monitor.judge import Judge
+from watchkeeper_monitor.flush.flushing import Flushed, Flusher
+from watchkeeper_monitor.judge.judge import Judge
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import Partitions
-from watchkeeper_monitor.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.records import intake
+from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.records.singles import Single
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_monitor.singles import Single
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database

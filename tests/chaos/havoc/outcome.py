@@ -16,7 +16,7 @@ from havoc.reading import records
 from havoc.story import Plan
 from watchkeeper.demo.receiver import Received
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import Record

@@ -16,7 +16,7 @@ import yaml
 from watchkeeper_alerting.applying.application import apply
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.referencing import Upload, accept
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.specs import AISystem

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_monitor.settings import EvidenceSettings, Pace, Retention
 from watchkeeper_monitor.wiring import KEPT, Monitor, build
 from watchkeeper_shared.clock import SystemClock

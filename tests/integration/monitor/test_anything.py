@@ -17,7 +17,7 @@ from tests.integration.monitor.conftest import DAY, PACE, START, labels, predict
 from watchkeeper_alerting import reading
 from watchkeeper_alerting.store import measurements
 from watchkeeper_alerting.store.measurements import Filter, Measurement
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.eventlog.port import Message
 from watchkeeper_shared.events import batches

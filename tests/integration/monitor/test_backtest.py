@@ -18,10 +18,10 @@ from watchkeeper_monitor.backtesting import sharing
 from watchkeeper_monitor.backtesting.reporting import Line, Report
 from watchkeeper_monitor.backtesting.running import Backtest, Question
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
 from watchkeeper_monitor.store import panes
 from watchkeeper_monitor.store.panes import PaneKey
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.specs import OversightPolicy, WindowSpec

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from watchkeeper_monitor.flushing import Flusher
-from watchkeeper_monitor.newcomers import Newcomers
+from watchkeeper_monitor.flush.flushing import Flusher
+from watchkeeper_monitor.flush.newcomers import Newcomers
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_monitor.store import heads, index
 from watchkeeper_monitor.store.hashes import Asked

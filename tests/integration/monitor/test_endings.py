@@ -15,7 +15,7 @@ from watchkeeper_monitor.settings import Pace, Retention
 from watchkeeper_monitor.store import endings
 from watchkeeper_monitor.store.endings import WINDOWS_AT_ONCE
 from watchkeeper_monitor.store.windows import Scope
-from watchkeeper_monitor.windows import EPOCH
+from watchkeeper_monitor.windows.spans import EPOCH
 from watchkeeper_monitor.wiring import KEPT
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database

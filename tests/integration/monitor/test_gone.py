@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from watchkeeper_monitor.duties import duties
-from watchkeeper_monitor.resolution import DAY, Held
+from watchkeeper_monitor.judge.duties import duties
 from watchkeeper_monitor.store import panes, reading
 from watchkeeper_monitor.store.merging import Ends
 from watchkeeper_monitor.store.panes import PaneKey
-from watchkeeper_monitor.windows import EPOCH, Span
+from watchkeeper_monitor.windows.resolution import DAY, Held
+from watchkeeper_monitor.windows.spans import EPOCH, Span
 from watchkeeper_monitor.wiring import KEPT
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.events.rows import Kind
 

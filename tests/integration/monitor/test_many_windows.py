@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from watchkeeper_monitor.judge import WINDOWS_AT_ONCE
+from watchkeeper_monitor.judge.judge import WINDOWS_AT_ONCE
 from watchkeeper_shared.db import tables
 
 RULES = [{"id": "accuracy", "metric": "accuracy", "below": True, "breach": 0.7, "min_rows": 5}]

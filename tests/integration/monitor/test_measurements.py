@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from watchkeeper_monitor.judging import Measurement, Pooled, Series
-from watchkeeper_monitor.resolution import DAY
+from watchkeeper_monitor.rule.judgements import Measurement, Pooled, Series
 from watchkeeper_monitor.store import measurements
 from watchkeeper_monitor.store.windows import Judged, Scope
-from watchkeeper_monitor.windows import EPOCH, Span, Status
+from watchkeeper_monitor.windows.resolution import DAY
+from watchkeeper_monitor.windows.spans import EPOCH, Span, Status
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.states import State
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from watchkeeper_monitor import intake
+from watchkeeper_monitor.records import intake
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.errors import RetryableError

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pytest
 
 from watchkeeper_alerting import messages
-from watchkeeper_monitor import samples
-from watchkeeper_monitor.windows import EPOCH
+from watchkeeper_monitor.sampling import samples
+from watchkeeper_monitor.windows.spans import EPOCH
 from watchkeeper_shared.db import tables
 
 DAY = timedelta(days=1)

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from watchkeeper_monitor.resolution import HOUR, Held
 from watchkeeper_monitor.store import expiry, panes, rollups
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.store.rollups import Cell
-from watchkeeper_monitor.windows import EPOCH, Span
+from watchkeeper_monitor.windows.resolution import HOUR, Held
+from watchkeeper_monitor.windows.spans import EPOCH, Span
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
 

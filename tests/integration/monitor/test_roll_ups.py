@@ -15,15 +15,15 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.backtesting.reporting import Report
 from watchkeeper_monitor.backtesting.running import Backtest, Question
-from watchkeeper_monitor.baselines import Baselines
-from watchkeeper_monitor.keeping import Keeper
+from watchkeeper_monitor.judge.keeping import Keeper
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference
+from watchkeeper_monitor.references.baselines import Baselines
+from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_monitor.settings import Pace, Retention
 from watchkeeper_monitor.store import panes, reading
 from watchkeeper_monitor.store.panes import PaneKey
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db import leases, tables
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.errors import Conflict, NotHeld

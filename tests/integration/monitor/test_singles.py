@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from watchkeeper_monitor.singles import TOGETHER
+from watchkeeper_monitor.records.singles import TOGETHER
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.eventlog.port import Message
 from watchkeeper_shared.topics import LABELS, PREDICTIONS

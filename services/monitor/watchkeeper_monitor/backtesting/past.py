@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from watchkeeper_monitor.backtesting.schedule import WHOLE
-from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.metrics.selected import Selection
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.resolution import Resolution
+from watchkeeper_monitor.references.baselines import Baseline
 from watchkeeper_monitor.store.reading import StoredProfile, counted_on
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.resolution import Resolution
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.specs import AISystem
 
 _KEPT = 512

@@ -1,7 +1,7 @@
 """Series of a window that are inside every limit, at every scale: judged without words.
 
 Most series of most windows are like that, and most of the time of judging them goes into
-reasons that nobody reads in a replay. Any other is left to `judging.judge`; a test holds the
+reasons that nobody reads in a replay. Any other is left to `judgements.judge`; a test holds the
 two to the same points.
 """
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from watchkeeper_monitor.decision import OF_TWO, is_calm, needed, suffices
-from watchkeeper_monitor.experience import Key
-from watchkeeper_monitor.judging import Pool, Series, Watched, key_of
 from watchkeeper_monitor.metrics import Census, Value
-from watchkeeper_monitor.stretches import Point
+from watchkeeper_monitor.rule.decision import OF_TWO, is_calm, needed, suffices
+from watchkeeper_monitor.rule.experience import Key
+from watchkeeper_monitor.rule.judgements import Pool, Series, Watched, key_of
+from watchkeeper_monitor.rule.stretches import Point
 from watchkeeper_shared.specs import Rule
 from watchkeeper_shared.states import State
 

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting.past import Past, Seen
 from watchkeeper_monitor.backtesting.quiet import Corridors, Quiet
 from watchkeeper_monitor.backtesting.teaching import Taught
-from watchkeeper_monitor.baselines import Baseline
-from watchkeeper_monitor.confirming import Subject, confirmed, realised
-from watchkeeper_monitor.dispersion import MOST
-from watchkeeper_monitor.experience import Broken, Experience, Key, Sights
-from watchkeeper_monitor.judging import Measurement, Pool, Series, Watched
 from watchkeeper_monitor.metrics import Value
-from watchkeeper_monitor.scales import Block, blocks_ending, is_side_by_side
-from watchkeeper_monitor.stretches import Point, fold
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.references.baselines import Baseline
+from watchkeeper_monitor.rule import judgements
+from watchkeeper_monitor.rule.confirming import Subject, confirmed, realised
+from watchkeeper_monitor.rule.dispersion import MOST
+from watchkeeper_monitor.rule.experience import Broken, Experience, Key, Sights
+from watchkeeper_monitor.rule.judgements import Measurement, Pool, Series, Watched
+from watchkeeper_monitor.rule.stretches import Point, fold
+from watchkeeper_monitor.windows.scales import Block, blocks_ending, is_side_by_side
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 
@@ -176,7 +176,7 @@ class _Judge:
             experience = memory.experience(baseline.key, window)
             features = self.past.spec.features_of(self.past.version)
             looked_at, reference = _looked_at(seen, policy, self.watched), baseline.reference_id
-            found = judging.judge(
+            found = judgements.judge(
                 looked_at, policy, features, reference, pools, experience, only=loud
             )
             memory.keep(window, found)

@@ -16,11 +16,11 @@ from watchkeeper_monitor.backtesting.past import Pane, Past
 from watchkeeper_monitor.backtesting.replaying import Breach, replay
 from watchkeeper_monitor.backtesting.reporting import Line, Report, Skipped
 from watchkeeper_monitor.backtesting.schedule import Schedule, schedule
-from watchkeeper_monitor.baselines import Baselines
-from watchkeeper_monitor.confirming import realised
-from watchkeeper_monitor.scales import POOLED
-from watchkeeper_monitor.segments import slices_of
+from watchkeeper_monitor.profiles.segments import slices_of
+from watchkeeper_monitor.references.baselines import Baselines
+from watchkeeper_monitor.rule.confirming import realised
 from watchkeeper_monitor.store import reading, windows
+from watchkeeper_monitor.windows.scales import POOLED
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule, WindowSpec

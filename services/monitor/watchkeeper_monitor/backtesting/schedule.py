@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchkeeper_monitor.agenda import MOST_EMPTY
-from watchkeeper_monitor.resolution import Reach, Resolution
-from watchkeeper_monitor.windows import Span, empty_after, windows_over
+from watchkeeper_monitor.judge.agenda import MOST_EMPTY
+from watchkeeper_monitor.windows.resolution import Reach, Resolution
+from watchkeeper_monitor.windows.spans import Span, empty_after, windows_over
 from watchkeeper_shared.specs import WindowSpec
 
 CUT = "a pane reaches over an end of the window, so its rows cannot be divided"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from watchkeeper_monitor.dispersion import Sight, sight
-from watchkeeper_monitor.experience import Key
-from watchkeeper_monitor.judging import key_of
 from watchkeeper_monitor.metrics import Value
+from watchkeeper_monitor.rule.dispersion import Sight, sight
+from watchkeeper_monitor.rule.experience import Key
+from watchkeeper_monitor.rule.judgements import key_of
 
 
 class Taught(Mapping[Key, Sight]):

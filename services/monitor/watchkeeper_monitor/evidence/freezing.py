@@ -8,11 +8,11 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from watchkeeper_monitor import samples
+from watchkeeper_monitor.sampling import samples
 from watchkeeper_monitor.store import evidence, labels, reading
 from watchkeeper_monitor.store.evidence import EvidenceState, Frozen
 from watchkeeper_monitor.store.windows import Scope
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.types import to_micros
 
 MOST_ROWS = 5_000

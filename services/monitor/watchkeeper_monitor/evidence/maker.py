@@ -15,8 +15,8 @@ import pyarrow as pa
 from watchkeeper_monitor.evidence import silence
 from watchkeeper_monitor.evidence.jobs import Failed, Job, Made
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.references import Reference
-from watchkeeper_monitor.samples import from_bytes
+from watchkeeper_monitor.references.reference import Reference
+from watchkeeper_monitor.sampling.samples import from_bytes
 from watchkeeper_shared.specs import Task
 
 # isort: split

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from watchkeeper_monitor.calibration import Calibrator, Curve
 from watchkeeper_monitor.grids.axes import Axis, Ends, Floats, as_floats
 from watchkeeper_monitor.grids.buckets import Buckets
+from watchkeeper_monitor.grids.calibration import Calibrator, Curve
 from watchkeeper_monitor.grids.categories import MOST_GROUPS, Categories
 from watchkeeper_monitor.grids.crossings import (
     MOST_CROSSED,

@@ -35,7 +35,7 @@ from watchkeeper_monitor.metrics.values import (
     nothing,
 )
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.segments import is_known
+from watchkeeper_monitor.profiles.segments import is_known
 from watchkeeper_shared.metric_names import family_of
 from watchkeeper_shared.specs import AISystem
 

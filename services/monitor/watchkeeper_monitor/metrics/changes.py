@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.values import Estimate, Mean, Rate, Value, nothing
 
 DROPS = ("accuracy", "balanced_accuracy", "recall", "roc_auc")

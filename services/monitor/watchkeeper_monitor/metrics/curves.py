@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.ragged import Ragged
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import EXCESS

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.ragged import Ragged
 
 Ints = npt.NDArray[np.int64]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.grids.octaves import ERRORS, RELATIVE_ERROR
-from watchkeeper_monitor.intervals import Z
 from watchkeeper_monitor.metrics import held
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.means import of_mean
 from watchkeeper_monitor.metrics.values import Census, Estimate, Mean, Value, nothing
 from watchkeeper_monitor.profiles import Profile

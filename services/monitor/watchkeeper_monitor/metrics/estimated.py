@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import Z
 from watchkeeper_monitor.metrics.groups import segment_of
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import PROBABILITY

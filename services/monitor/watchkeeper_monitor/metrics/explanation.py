@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import student
 from watchkeeper_monitor.metrics.chisquare import two_sample
 from watchkeeper_monitor.metrics.distances import js_of_shares, psi_of_shares
+from watchkeeper_monitor.metrics.intervals import student
 from watchkeeper_monitor.metrics.shares import share
 from watchkeeper_monitor.metrics.values import Mean, Value, nothing
 from watchkeeper_monitor.profiles import Profile

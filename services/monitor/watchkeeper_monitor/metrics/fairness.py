@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import log_ratio, newcombe_of
 from watchkeeper_monitor.metrics import leveling
 from watchkeeper_monitor.metrics.calibration import Calibration
 from watchkeeper_monitor.metrics.groups import DENOMINATORS, GroupRate, Groups, groups_of
+from watchkeeper_monitor.metrics.intervals import log_ratio, newcombe_of
 from watchkeeper_monitor.metrics.values import RateGap, RateRatio, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_shared.specs import AISystem, Task

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from watchkeeper_monitor.grids import Categories, Grid
-from watchkeeper_monitor.intervals import Interval, wilson
 from watchkeeper_monitor.metrics.calibration import Calibration
+from watchkeeper_monitor.metrics.intervals import Interval, wilson
 from watchkeeper_monitor.metrics.values import Rate
 from watchkeeper_monitor.profiles import Profile
 

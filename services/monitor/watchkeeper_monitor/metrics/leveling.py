@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import msgspec
 
 from watchkeeper_monitor.grids import Categories, Grid
-from watchkeeper_monitor.intervals import Z
 from watchkeeper_monitor.metrics import held
 from watchkeeper_monitor.metrics.calibration import CALIBRATED_ROWS
 from watchkeeper_monitor.metrics.groups import Groups, segment_of
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.values import Estimate, Mean, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE

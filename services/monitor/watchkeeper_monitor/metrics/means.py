@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from watchkeeper_monitor.intervals import student
+from watchkeeper_monitor.metrics.intervals import student
 from watchkeeper_monitor.metrics.values import Mean, Value
 
 

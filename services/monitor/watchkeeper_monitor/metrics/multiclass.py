@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import Z
 from watchkeeper_monitor.metrics.confusion import estimated, kappa
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.shares import of_f1, share
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile

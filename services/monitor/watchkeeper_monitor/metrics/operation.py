@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from watchkeeper_monitor.grids.octaves import LATENCY, RELATIVE_ERROR
-from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.shares import share
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile

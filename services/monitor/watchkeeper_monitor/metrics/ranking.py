@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import special
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 

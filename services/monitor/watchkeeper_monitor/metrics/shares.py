@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchkeeper_monitor.intervals import wilson
+from watchkeeper_monitor.metrics.intervals import wilson
 from watchkeeper_monitor.metrics.values import Rate, Value, nothing
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.columns import Columns
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE, EXCESS
 from watchkeeper_monitor.profiles.layout import Layout
 

@@ -9,8 +9,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.columns import Columns
 from watchkeeper_monitor.profiles import labelling
 from watchkeeper_monitor.profiles.counting import add_coded, add_numeric
 from watchkeeper_monitor.profiles.exact import Quantity, carry
@@ -19,7 +19,7 @@ from watchkeeper_monitor.profiles.labelling import Labelled
 from watchkeeper_monitor.profiles.layout import Layout, layout_of
 from watchkeeper_monitor.profiles.packing import pack, unpack
 from watchkeeper_monitor.profiles.running import add_running
-from watchkeeper_monitor.segments import rows_of
+from watchkeeper_monitor.profiles.segments import rows_of
 from watchkeeper_shared.errors import Conflict, MalformedRecord
 
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.columns import Columns
+from watchkeeper_monitor.grids.columns import Columns
 from watchkeeper_monitor.grids.octaves import LATENCY
 from watchkeeper_monitor.profiles.exact import PROBABILITY
 from watchkeeper_monitor.profiles.layout import Layout

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.tables import blocks
 from watchkeeper_shared.db.upsert import insert
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.pending import DeadLetter
+from watchkeeper_monitor.records.pending import DeadLetter
 from watchkeeper_shared.db.tables import dead_letters, positions, progress, tallies
 from watchkeeper_shared.db.upsert import insert
 from watchkeeper_shared.eventlog.port import TopicPartition

@@ -18,10 +18,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.episodes import EpisodeState
-from watchkeeper_monitor.scales import POOLED
+from watchkeeper_monitor.rule.episodes import EpisodeState
 from watchkeeper_monitor.store.windows import Scope
-from watchkeeper_monitor.windows import MICROSECOND, Status
+from watchkeeper_monitor.windows.scales import POOLED
+from watchkeeper_monitor.windows.spans import MICROSECOND, Status
 from watchkeeper_shared.db.tables import (
     ended,
     episodes,

@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.episodes import Episode, EpisodeState, Turn, TurnKind
-from watchkeeper_monitor.judging import Series
+from watchkeeper_monitor.rule.episodes import Episode, EpisodeState, Turn, TurnKind
+from watchkeeper_monitor.rule.judgements import Series
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_shared.db.tables import episodes
 from watchkeeper_shared.db.types import to_micros

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.resolution import Held
 from watchkeeper_monitor.store import endings, many
+from watchkeeper_monitor.windows.resolution import Held
 from watchkeeper_shared.db.tables import (
     blocks,
     dead_letters,

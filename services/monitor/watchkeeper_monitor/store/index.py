@@ -15,14 +15,14 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from watchkeeper_monitor.columns import Columns
 from watchkeeper_monitor.grids.axes import Floats
-from watchkeeper_monitor.identity import ascending
+from watchkeeper_monitor.grids.columns import Columns
+from watchkeeper_monitor.sampling.identity import ascending
 from watchkeeper_monitor.store.arrays import Array, Arrays, joined, pack
 from watchkeeper_monitor.store.hashes import Asked, Hashes, Run
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.store.shelf import Block, Shelf
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.tables import predictions
 from watchkeeper_shared.db.types import from_micros, to_micros
 from watchkeeper_shared.errors import Conflict

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watchkeeper_monitor.judging import Measurement, Pooled, Series
+from watchkeeper_monitor.rule.judgements import Measurement, Pooled, Series
+from watchkeeper_monitor.rule.stretches import Point
 from watchkeeper_monitor.store.windows import Judged, Scope
-from watchkeeper_monitor.stretches import Point
-from watchkeeper_monitor.windows import Span, Status
+from watchkeeper_monitor.windows.spans import Span, Status
 from watchkeeper_shared.db.tables import measurements
 from watchkeeper_shared.states import State
 

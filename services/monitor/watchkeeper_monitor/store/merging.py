@@ -22,7 +22,7 @@ from watchkeeper_monitor.store import heads, index, labels
 from watchkeeper_monitor.store.index import Entries, Told
 from watchkeeper_monitor.store.labels import State
 from watchkeeper_monitor.store.shelf import Block, Shelf
-from watchkeeper_monitor.windows import MICROSECOND
+from watchkeeper_monitor.windows.spans import MICROSECOND
 from watchkeeper_shared.db.tables import predictions
 from watchkeeper_shared.db.types import to_micros
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from watchkeeper_monitor import samples as sampling
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.samples import Sample
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.sampling import samples as sampling
+from watchkeeper_monitor.sampling.samples import Sample
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.db.upsert import insert
 from watchkeeper_shared.errors import Conflict

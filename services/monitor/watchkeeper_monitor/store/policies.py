@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
-from watchkeeper_monitor.judging import Series
+from watchkeeper_monitor.rule.judgements import Series
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_shared.db.registry import Applied
 from watchkeeper_shared.db.tables import measurements, objects

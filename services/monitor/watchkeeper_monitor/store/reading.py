@@ -16,10 +16,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from watchkeeper_monitor import samples as sampling
-from watchkeeper_monitor.resolution import DAY, Held, Resolution, Resting
-from watchkeeper_monitor.samples import Sample
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.sampling import samples as sampling
+from watchkeeper_monitor.sampling.samples import Sample
+from watchkeeper_monitor.windows.resolution import DAY, Held, Resolution, Resting
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.tables import panes, profiles, samples
 from watchkeeper_shared.db.types import to_micros
 from watchkeeper_shared.errors import NotHeld

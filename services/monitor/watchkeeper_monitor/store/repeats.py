@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sqlalchemy as sa
 
-from watchkeeper_monitor.repeats import Repeats
+from watchkeeper_monitor.records.repeats import Repeats
 from watchkeeper_shared.db.tables import repeats
 from watchkeeper_shared.db.upsert import insert
 from watchkeeper_shared.eventlog.port import TopicPartition

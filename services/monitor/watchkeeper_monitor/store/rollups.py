@@ -15,12 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.baselines import Baseline
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.resolution import Held, Resting, cell_of, may_roll_up
+from watchkeeper_monitor.references.baselines import Baseline
 from watchkeeper_monitor.store import many
 from watchkeeper_monitor.store.reading import inside
-from watchkeeper_monitor.windows import MICROSECOND, Span
+from watchkeeper_monitor.windows.resolution import Held, Resting, cell_of, may_roll_up
+from watchkeeper_monitor.windows.spans import MICROSECOND, Span
 from watchkeeper_shared.db.tables import blocks, panes, profiles, samples
 from watchkeeper_shared.db.upsert import insert
 

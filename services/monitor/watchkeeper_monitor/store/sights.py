@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
-from watchkeeper_monitor.dispersion import MOST, Sight
-from watchkeeper_monitor.experience import Key, Sights
+from watchkeeper_monitor.rule.dispersion import MOST, Sight
+from watchkeeper_monitor.rule.experience import Key, Sights
 from watchkeeper_monitor.store.windows import Scope
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.tables import sights
 from watchkeeper_shared.db.upsert import insert
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.windows import Span, Status
+from watchkeeper_monitor.windows.spans import Span, Status
 from watchkeeper_shared.db.tables import panes, progress, windows
 from watchkeeper_shared.db.upsert import insert
 

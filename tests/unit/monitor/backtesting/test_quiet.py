@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper_monitor import judging
 from watchkeeper_monitor.backtesting.quiet import Corridors, Quiet
 from watchkeeper_monitor.backtesting.schedule import schedule
-from watchkeeper_monitor.experience import Key
-from watchkeeper_monitor.judging import Pool, Series, Watched
 from watchkeeper_monitor.metrics import Census, Rate, Test, TwoSample, Value
-from watchkeeper_monitor.stretches import Point
-from watchkeeper_monitor.windows import Span
+from watchkeeper_monitor.rule import judgements
+from watchkeeper_monitor.rule.experience import Key
+from watchkeeper_monitor.rule.judgements import Pool, Series, Watched
+from watchkeeper_monitor.rule.stretches import Point
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.specs import Clear, OversightPolicy, Rule, WindowSpec
 from watchkeeper_shared.states import State
 
@@ -63,11 +63,11 @@ def test_quiet_and_loud_series_together_are_what_the_judge_says(
 ) -> None:
     pools = [Pool(2, two), Pool(4, four, broken)]
     policy = OversightPolicy(systems=("s",), rules=tuple(chosen))
-    every = judging.judge(own, policy, FEATURES, None, pools)
+    every = judgements.judge(own, policy, FEATURES, None, pools)
 
     loud = Corridors(chosen, Watched(chosen, FEATURES)).loud(own, pools)
 
-    assert judging.judge(own, policy, FEATURES, None, pools, only=loud) == [
+    assert judgements.judge(own, policy, FEATURES, None, pools, only=loud) == [
         one for one in every if loud is None or key(one.series) in loud
     ]
     for one in every:

@@ -13,7 +13,7 @@ from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import measure
 from watchkeeper_monitor.metrics.selected import Selection
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.references import Reference, add_rows
+from watchkeeper_monitor.references.reference import Reference, add_rows
 from watchkeeper_shared.metric_names import FAMILIES, METRIC_NAMES
 from watchkeeper_shared.testing.builders import a_system
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watchkeeper_monitor.newcomers import echoes
-from watchkeeper_monitor.sampling import priorities
+from watchkeeper_monitor.flush.newcomers import echoes
+from watchkeeper_monitor.sampling.priorities import priorities
 from watchkeeper_monitor.store import index, labels
 from watchkeeper_monitor.store.arrays import Arrays, joined, pack, unpack
 from watchkeeper_monitor.store.hashes import Asked, Run

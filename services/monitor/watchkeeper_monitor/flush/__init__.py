@@ -1,0 +1,1 @@
+"""What was read becomes state: everything up to a position, in one transaction."""

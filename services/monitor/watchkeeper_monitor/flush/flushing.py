@@ -1,0 +1,247 @@
+"""One flush: positions and everything made of the records up to them, in one transaction.
+
+positions ─► which ids are new? ─► per pane: profile, sample ─┐
+          ─► progress, dead letters                           ├─► index ─► labels ─► tallies
+             labels ──────────────────────────────────────────┘
+                                         (from here on no other writes to the system)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from watchkeeper_monitor.flush.newcomers import Newcomers, Rows, echoes
+from watchkeeper_monitor.grids import Grid, columns
+from watchkeeper_monitor.grids.axes import Floats
+from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.profiles.segments import slices_of
+from watchkeeper_monitor.records.pending import Pending
+from watchkeeper_monitor.references.baselines import Baselines
+from watchkeeper_monitor.sampling.identity import hash_ids
+from watchkeeper_monitor.store import counting, labels, panes, repeats
+from watchkeeper_monitor.store.index import Entries
+from watchkeeper_monitor.store.panes import PaneKey
+from watchkeeper_monitor.store.shelf import Shelf
+from watchkeeper_monitor.windows.spans import MICROSECOND, pane_at, pane_length, panes_of
+from watchkeeper_shared.db import outbox, positions
+from watchkeeper_shared.db.positions import Claim
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.eventlog.port import TopicPartition
+from watchkeeper_shared.events.batches import concatenate
+from watchkeeper_shared.events.letters import letter
+from watchkeeper_shared.events.rows import Kind
+
+OWNER = "monitor"
+
+
+@dataclass(slots=True)
+class Flushed:
+    """What one flush did.
+
+    Parameters
+    ----------
+    claims
+        The claims with their new positions.
+    rows
+        New predictions and labels, by kind.
+    tallies
+        Counts by system and name; among them `duplicates`, and `late`: predictions behind the
+        watermark by more than their lateness, which are counted in their window all the same.
+    watermarks
+        The newest event time of each partition's predictions.
+    touched
+        The panes that changed.
+    """
+
+    claims: list[Claim] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    tallies: Counter[tuple[str, str]] = field(default_factory=Counter)
+    watermarks: dict[TopicPartition, datetime] = field(default_factory=dict)
+    touched: set[PaneKey] = field(default_factory=set)
+
+    def add(self, system: str, name: str, count: int) -> None:
+        """Add to a named count."""
+        if count:
+            self.tallies[system, name] += count
+
+    def total(self, name: str) -> int:
+        """Return a named count over all systems."""
+        return sum(count for (_, which), count in self.tallies.items() if which == name)
+
+
+class Flusher:
+    """Writes what is pending.
+
+    Parameters
+    ----------
+    registry, baselines
+        What is applied, and the grids it is counted on.
+    shelf
+        Blocks of the prediction index in memory.
+    sample_rows
+        How many rows stand for a pane.
+    duplicate_rows
+        Among how many of a system's newest predictions an id that comes again is recognised.
+    progressed
+        Told of each pane: a year's rows, each in a minute of its own, are many minutes of work.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        baselines: Baselines,
+        shelf: Shelf,
+        sample_rows: int,
+        duplicate_rows: int,
+        progressed: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._baselines = baselines
+        self._shelf = shelf
+        self._sample_rows = sample_rows
+        self._duplicate_rows = duplicate_rows
+        self._progressed = progressed
+
+    def flush(self, c: sa.Connection, ready: Sequence[Pending], now: datetime) -> Flushed:
+        """Write everything, in the caller's transaction.
+
+        Raises
+        ------
+        Fenced
+            One of the partitions has another owner; nothing of this may be committed.
+        Conflict
+            Another worker just stored one of the same predictions: roll back and repeat.
+        """
+        done = Flushed()
+        news = Newcomers(c, self._shelf, self._duplicate_rows, now)
+        for pending in sorted(ready, key=lambda one: one.claim.at):
+            done.claims.append(positions.advance(c, pending.claim, pending.next_offset, now))
+            done.tallies.update(pending.tallies)
+            for (system, kind), batches in sorted(pending.batches.items()):
+                batch = concatenate(batches)
+                if kind is Kind.LABELS:
+                    self._labels(c, system, pending.claim.at, batch, news)
+                    done.rows[kind.value] += batch.num_rows
+                else:
+                    self._predictions(c, system, pending.claim.at, batch, news, done)
+            _bury(c, pending, now)
+            if pending.repeats is not None and pending.repeats.fresh:
+                known = pending.repeats.kept(whole=pending.is_whole)
+                repeats.save(c, pending.claim.consumer, pending.claim.at, known)
+        # What workers share is written once and in one order, so that they never deadlock.
+        news.write()
+        panes.touch(c, done.touched)
+        counting.count(c, done.tallies)
+        return done
+
+    def _labels(
+        self,
+        c: sa.Connection,
+        system: str,
+        at: TopicPartition,
+        batch: pa.RecordBatch,
+        news: Newcomers,
+    ) -> None:
+        news.add_labels(system, labels.read(batch, hash_ids(batch.column("id")), news.micros))
+        told = echoes(batch, self._registry.versions(system))
+        if told.num_rows:
+            for key, part in self._by_pane(system, Rows.of(told)):
+                encoded = columns.encode(part.batch, self._grid(key))
+                news.add_echoes(system, Entries.of(key, part.hashes, encoded))
+        counting.move(c, system, at, pc.max(batch.column("time")).as_py(), news.now, batch.num_rows)
+
+    def _predictions(
+        self,
+        c: sa.Connection,
+        system: str,
+        at: TopicPartition,
+        batch: pa.RecordBatch,
+        news: Newcomers,
+        done: Flushed,
+    ) -> None:
+        rows = news.new(system, Rows.of(batch))
+        newest = pc.max(batch.column("time")).as_py()
+        before = counting.move(c, system, at, newest, news.now, len(rows.hashes))
+        done.watermarks[at] = newest
+        done.rows[Kind.PREDICTIONS.value] += len(rows.hashes)
+        done.add(system, "duplicates", batch.num_rows - len(rows.hashes))
+        done.add(system, "late", self._late(system, rows, before))
+        for key, part in self._by_pane(system, rows):
+            self._store(c, key, part, f"predictions/{at.partition}", news)
+            done.touched.add(key)
+            self._progressed()
+
+    def _late(self, system: str, rows: Rows, before: datetime | None) -> int:
+        specs = [one.spec.window for one in self._registry.policies_for(system)]
+        if before is None:
+            return 0
+        lateness = max((spec.lateness_delta for spec in specs), default=0 * MICROSECOND)
+        limit = np.datetime64((before - lateness).replace(tzinfo=None), "us").astype(np.int64)
+        return int(np.count_nonzero(rows.times < limit))
+
+    def _by_pane(self, system: str, rows: Rows) -> list[tuple[PaneKey, Rows]]:
+        length = pane_length(one.spec.window for one in self._registry.policies_for(system))
+        spec = self._registry.systems()[system]
+        starts = panes_of(rows.times, length)
+        found = []
+        for version, mine in _by_version(rows.batch):
+            baseline = self._baselines.current(system, spec, version)
+            for start in _distinct(starts[mine]):
+                key = PaneKey(system, version, baseline.key, pane_at(start, length))
+                found.append((key, rows.where(mine & (starts == start))))
+        return found
+
+    def _grid(self, key: PaneKey) -> Grid:
+        spec = self._registry.systems()[key.system]
+        return self._baselines.current(key.system, spec, key.version).grid
+
+    def _store(
+        self, c: sa.Connection, key: PaneKey, rows: Rows, source: str, news: Newcomers
+    ) -> None:
+        grid = self._grid(key)
+        encoded = columns.encode(rows.batch, grid)
+        policies = self._registry.policies_for(key.system)
+        slices = slices_of(rule for one in policies for rule in one.spec.rules)
+        delta = Profile.empty(grid, slices)
+        delta.add_predictions(encoded)
+        panes.merge_profile(c, key, source, delta, grid, encoded.n)
+        panes.merge_sample(c, key, source, rows.batch, rows.hashes, self._sample_rows)
+        news.add(key.system, Entries.of(key, rows.hashes, encoded, _class_scores(rows, grid)))
+
+
+def _by_version(batch: pa.RecordBatch) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each version and its rows, in the order in which they come."""
+    column = batch.column("version")
+    for version in column.unique().to_pylist():
+        yield version, np.asarray(pc.equal(column, version))
+
+
+def _distinct(starts: NDArray[np.int64]) -> list[int]:
+    """Return the distinct values, ascending; they come in long runs, which needs no sort of all."""
+    firsts = np.flatnonzero(np.diff(starts, prepend=~starts[:1]))
+    found: list[int] = np.unique(starts[firsts]).tolist()
+    return found
+
+
+def _class_scores(rows: Rows, grid: Grid) -> Floats | None:
+    """Return what a label must know of a prediction among several classes."""
+    if grid.regression or grid.positive >= 0:
+        return None
+    return columns.class_scores_of(rows.batch, grid)
+
+
+def _bury(c: sa.Connection, pending: Pending, now: datetime) -> None:
+    consumer = pending.claim.consumer
+    counting.bury(c, consumer, pending.dead, now)
+    for dead in pending.dead:
+        event_id, message = letter(dead.record, consumer, dead.code, dead.detail)
+        outbox.enqueue(c, OWNER, message, event_id, now)

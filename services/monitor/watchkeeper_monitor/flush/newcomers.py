@@ -1,0 +1,170 @@
+"""What one flush adds to the index: predictions that were never seen, and labels.
+
+The same prediction comes again when a sender repeats a request, a producer a record, or a
+person a file. It is recognised by its id among the newest predictions of its system, those of
+other partitions included. Two workers may meet the same id at the same moment: whoever commits
+second finds the other's block when it takes its own number, and the flush is repeated.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from watchkeeper_monitor.sampling.identity import ascending, hash_ids
+from watchkeeper_monitor.store import heads, index, labels
+from watchkeeper_monitor.store.hashes import Hashes
+from watchkeeper_monitor.store.index import Entries, Told
+from watchkeeper_monitor.store.labels import Labels, State
+from watchkeeper_monitor.store.shelf import Shelf
+from watchkeeper_shared.db.tables import predictions
+from watchkeeper_shared.db.types import to_micros
+from watchkeeper_shared.errors import Conflict
+
+_ECHOED = ("id", "prediction", "score", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Predictions of one system, from one partition."""
+
+    batch: pa.RecordBatch
+    hashes: Hashes
+    times: NDArray[np.int64]  # microseconds since 1970
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> Rows:
+        """Return all rows of a batch."""
+        times = batch.column("time").cast(pa.int64()).to_numpy()
+        return cls(batch, hash_ids(batch.column("id")), times)
+
+    def where(self, mask: NDArray[np.bool_]) -> Rows:
+        """Return some rows in their order; itself if that is all of them."""
+        if mask.all():
+            return self
+        at = np.flatnonzero(mask)
+        return Rows(self.batch.take(pa.array(at)), self.hashes[at], self.times[at])
+
+
+def echoes(batch: pa.RecordBatch, versions: Collection[str]) -> pa.RecordBatch:
+    """Return the predictions that labels tell of, as far as they tell enough.
+
+    That is: what was predicted, when, and by which version, which need not be said where
+    there is only one.
+    """
+    names = set(batch.schema.names)
+    if not {"prediction", "prediction_time"} <= names:
+        return batch.slice(0, 0)
+    told = {name: batch.column(name) for name in batch.schema.names if _is_echoed(name)}
+    told["time"] = batch.column("prediction_time")
+    version = told.get("version", pa.nulls(batch.num_rows, pa.string()))
+    told["version"] = version.fill_null(next(iter(versions))) if len(versions) == 1 else version
+    whole = [told[name].is_valid() for name in ("prediction", "time", "version")]
+    mask = pc.and_(pc.and_(whole[0], whole[1]), whole[2])
+    return pa.RecordBatch.from_pydict(told).filter(mask)
+
+
+def _is_echoed(name: str) -> bool:
+    return name in _ECHOED or name.startswith("groups.")
+
+
+@dataclass(slots=True)
+class _OfSystem:
+    looked: set[int] = field(default_factory=set)
+    seen: list[Entries] = field(default_factory=list)
+    echoed: list[Entries] = field(default_factory=list)
+    labels: list[Labels] = field(default_factory=list)
+    runs: list[Hashes] = field(default_factory=list)
+
+
+class Newcomers:
+    """Collects what is new, and writes it at the end.
+
+    Parameters
+    ----------
+    c, now
+        The transaction of the flush, and its instant.
+    shelf
+        Blocks in memory.
+    horizon
+        Among how many of a system's newest predictions an id is recognised.
+    """
+
+    def __init__(self, c: sa.Connection, shelf: Shelf, horizon: int, now: datetime) -> None:
+        self._c = c
+        self._shelf = shelf
+        self._horizon = horizon
+        self.now = now
+        self.micros = to_micros(now)
+        self._systems: defaultdict[str, _OfSystem] = defaultdict(_OfSystem)
+
+    def new(self, system: str, rows: Rows) -> Rows:
+        """Return the rows whose id was not seen, the first of each id among them."""
+        own = self._systems[system]
+        order = ascending(rows.hashes)
+        ordered = rows.hashes[order]
+        again = np.zeros(len(ordered), dtype=np.bool_)
+        again[1:] = ordered[1:] == ordered[:-1]
+        blocks = index.blocks(self._c, system, Told.SEEN)
+        own.looked.update(block.id for block in blocks)
+        again |= index.known(self._c, self._shelf, index.within(blocks, self._horizon), ordered)
+        for run in own.runs:
+            at = np.minimum(run.searchsorted(ordered), len(run) - 1)
+            again |= run[at] == ordered
+        if not again.all():
+            own.runs.append(ordered[~again])
+        if not again.any():
+            return rows
+        fresh = np.ones(len(ordered), dtype=np.bool_)
+        fresh[order[again]] = False
+        return rows.where(fresh)
+
+    def add(self, system: str, entries: Entries) -> None:
+        """Add predictions that `new` returned."""
+        self._systems[system].seen.append(entries)
+
+    def add_echoes(self, system: str, entries: Entries) -> None:
+        """Add what labels told of their predictions."""
+        self._systems[system].echoed.append(entries)
+
+    def add_labels(self, system: str, added: Labels) -> None:
+        """Add labels, which wait until they are joined."""
+        self._systems[system].labels.append(added)
+
+    def write(self) -> None:
+        """Write everything, system by system in one order, so that writers never deadlock.
+
+        Raises
+        ------
+        Conflict
+            Another worker stored one of the same predictions since `new` looked: repeat.
+        """
+        for system, own in sorted(self._systems.items()):
+            for told, parts in ((Told.SEEN, own.seen), (Told.ECHOED, own.echoed)):
+                if parts:
+                    self._write(system, told, index.together(parts), own)
+            if own.labels:
+                together = labels.together(own.labels)
+                labels.add(self._c, self._shelf, system, State.WAITING, together)
+
+    def _write(self, system: str, told: Told, entries: Entries, own: _OfSystem) -> None:
+        block = heads.take(self._c, predictions, system, len(entries.hashes))
+        if told is Told.SEEN:
+            self._refuse_rivals(system, entries.hashes, own.looked)
+        index.add(self._c, self._shelf, block, told, entries, self.now)
+
+    def _refuse_rivals(self, system: str, hashes: Hashes, looked: set[int]) -> None:
+        """Look in what was committed since; nothing more is, now that we have a number."""
+        since = [
+            block for block in index.blocks(self._c, system, Told.SEEN) if block.id not in looked
+        ]
+        if since and index.known(self._c, self._shelf, since, hashes).any():
+            raise Conflict(f"another worker stored predictions of {system} that are stored here")

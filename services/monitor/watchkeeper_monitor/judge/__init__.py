@@ -1,0 +1,1 @@
+"""What is stored becomes measurements and breaches, and what is old is ended."""

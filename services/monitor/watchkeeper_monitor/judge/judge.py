@@ -1,0 +1,237 @@
+"""The judge: join late labels, measure changed windows, tell people about breaches.
+
+Of several monitor processes one judges a system at a time. The lease is renewed inside the
+transaction that writes, so a judge that lost it cannot commit.
+
+join ─► agenda ─► judge_window … ─► tell          (each arrow: one bounded transaction)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from watchkeeper_monitor.flush.joining import Joiner
+from watchkeeper_monitor.judge.agenda import Agenda, Planner, Task
+from watchkeeper_monitor.judge.keeping import Keeper
+from watchkeeper_monitor.judge.measuring import judge_window
+from watchkeeper_monitor.judge.retiring import Retirer
+from watchkeeper_monitor.judge.rota import Rota
+from watchkeeper_monitor.judge.telling import Teller
+from watchkeeper_monitor.judge.tide import Lag, Tide, tide
+from watchkeeper_monitor.meters import Meters
+from watchkeeper_monitor.profiles.segments import slices_of
+from watchkeeper_monitor.references.baselines import Baselines
+from watchkeeper_monitor.settings import Pace
+from watchkeeper_monitor.store import counting, labels, merging, panes, windows
+from watchkeeper_monitor.store.shelf import Shelf
+from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_monitor.windows.spans import DEFAULT_WINDOW, Status, settled
+from watchkeeper_shared.clock import Clock
+from watchkeeper_shared.db import leases
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import NotHeld
+from watchkeeper_shared.specs import AISystem
+from watchkeeper_shared.topics import PREDICTIONS
+
+WINDOWS_AT_ONCE = 32
+"""How many windows one transaction judges; others wait for the database that long."""
+
+PIECE_SECONDS = 1.0
+"""So long judging goes on, and with the system under way, before records are read again."""
+
+_LEASE = "judge/"
+
+
+class Judge:
+    """Judges every system that it can get the lease of. One thread.
+
+    Parameters
+    ----------
+    database, registry, baselines, clock
+        Where state is, what is applied, on which grids, and how time passes.
+    shelf
+        Blocks of the prediction index in memory.
+    holder
+        Who holds the leases.
+    pace, meters
+        How often, and what is told about it.
+    keeper
+        Ends what was kept long enough, when there is nothing else to do.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - all are collaborators, wired once
+        self,
+        database: Database,
+        registry: Registry,
+        baselines: Baselines,
+        shelf: Shelf,
+        clock: Clock,
+        holder: str,
+        pace: Pace,
+        meters: Meters,
+        keeper: Keeper,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._baselines = baselines
+        self._shelf = shelf
+        self._clock = clock
+        self._holder = holder
+        self._pace = pace
+        self._meters = meters
+        self._joined_at: dict[str, int] = {}
+        self._keeper = keeper
+        self._rota, self._more = Rota(), False
+        self._retirer = Retirer(database, registry, baselines, clock)
+
+    def step(self, lag: Lag) -> bool:
+        """Do a bounded piece, the systems in turn; return whether more is waiting.
+
+        Raises
+        ------
+        StoreUnavailable, LogUnavailable
+            Nothing of the piece under way happened.
+        """
+        until = self._clock.monotonic() + PIECE_SECONDS
+        systems = self._registry.systems()
+        if self._rota.is_over:
+            self._more = False
+        closed, others = self._look_around()
+        for system in self._rota.turn(systems, closed):
+            spec = systems.get(system)
+            # It may have been taken back since the round began.
+            if spec is not None and system not in others:
+                self._more |= self._join(system, spec)
+                self._retire(system, spec)
+                self._more |= self._judge(system, spec, lag)
+            if self._clock.monotonic() >= until:
+                break
+        more = self._more or not self._rota.is_over
+        if not more:
+            self._keeper.step(self._holds_lease)
+        return more
+
+    def begin_anew(self) -> None:
+        """Let the next step look at every system again, whoever had a turn already."""
+        self._rota = Rota()
+
+    def _look_around(self) -> tuple[list[str], frozenset[str]]:
+        """Return which systems have a window that is over, and which others judge.
+
+        A window is over when its lateness is, too, and it is not final. What others judge is
+        not even planned: four workers that each plan everything do less than one.
+        """
+        now = self._clock.now()
+        with self._database.read() as c:
+            over = windows.past_their_end(c)
+            others = leases.of_others(c, _LEASE, self._holder, now)
+        closed = [scope.system for scope, end, mark in over if end + self._lateness(scope) <= mark]
+        return list(dict.fromkeys(closed)), others
+
+    def _lateness(self, scope: Scope) -> timedelta:
+        policies = self._registry.policies_for(scope.system)
+        spec = next((one.spec.window for one in policies if one.name == scope.policy), None)
+        return (spec or DEFAULT_WINDOW).lateness_delta
+
+    def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:
+        return leases.take(c, _LEASE + system, self._holder, now, self._pace.lease_ttl)
+
+    def _retire(self, system: str, spec: AISystem) -> None:
+        """Close breaches that no rule looks at any more."""
+
+        def holds(c: sa.Connection) -> bool:
+            return self._holds_lease(c, system, self._clock.now())
+
+        closed = self._retirer.step(system, spec, holds)
+        self._meters.breach_events.labels("retired").inc(closed)
+
+    def give_back(self) -> None:
+        """Let another process judge at once; for an orderly end."""
+        with self._database.transaction() as c:
+            for system in self._registry.systems():
+                leases.release(c, _LEASE + system, self._holder)
+
+    def _join(self, system: str, spec: AISystem) -> bool:
+        """Join waiting labels and keep the index in shape, if anything came since the last time."""
+        policies = self._registry.policies_for(system)
+        slices = slices_of(rule for one in policies for rule in one.spec.rules)
+        horizon = self._pace.label_horizon
+        with self._database.read() as c:
+            seen = counting.rows_seen(c, system)
+            if self._joined_at.get(system) == seen:
+                return False
+            joiner = Joiner(c, self._shelf, system, spec, self._baselines, slices)
+            before = self._clock.now() - self._pace.label_patience
+            if not joiner.is_due(before) and not merging.is_due(c, system, horizon):
+                self._joined_at[system] = seen
+                return False
+        with self._database.transaction() as c:
+            now = self._clock.now()
+            if not self._holds_lease(c, system, now):
+                return False
+            done = Joiner(c, self._shelf, system, spec, self._baselines, slices).step(before)
+            merged = merging.merge(c, self._shelf, system, horizon)
+            counting.count(c, {(system, "label_unknown"): done.given_up} if done.given_up else {})
+            counting.put(c, system, "labels_waiting", labels.waiting(c, system))
+        self._meters.labels_joined.inc(done.labels)
+        if not done.more and not merged:
+            self._joined_at[system] = seen
+        return done.more or merged
+
+    def _judge(self, system: str, spec: AISystem, lag: Lag) -> bool:
+        now = self._clock.now()
+        with self._database.read() as c:
+            partitions = counting.progress_of(c, system, PREDICTIONS.name)
+            found = tide(partitions, now, self._pace.idle_timeout, lag)
+            if found is None:
+                return False
+            policies = self._registry.policies_for(system)
+            planner = Planner(c, system, policies, found, now, self._pace.rejudge_interval)
+            agenda = planner.agenda(WINDOWS_AT_ONCE)
+        if not agenda.tasks and not agenda.covered:
+            return False
+        try:
+            with self._database.transaction() as c:
+                if not self._holds_lease(c, system, now):
+                    return False
+                self._work_off(c, system, spec, agenda, found)
+        except NotHeld:
+            return True  # another judge rolled it up since it was planned: plan again
+        return agenda.more
+
+    def _work_off(
+        self, c: sa.Connection, system: str, spec: AISystem, agenda: Agenda, found: Tide
+    ) -> None:
+        now = self._clock.now()
+        since: dict[Scope, Task] = {}
+        for task in agenda.tasks:
+            if self._judge_window(c, task, spec, found, now):
+                since.setdefault(task.scope, task)
+        for scope, first in since.items():
+            if first.policy is None:
+                continue
+            rows = self._pace.sample_rows
+            teller = Teller(scope, first.policy, spec, self._baselines, now, rows)
+            for kind, count in teller.tell(c, first.window.start).items():
+                self._meters.breach_events.labels(kind).inc(count)
+        panes.judged(c, system, agenda.covered, now)
+        if agenda.not_held:
+            counting.count(c, {(system, "windows_not_held"): agenda.not_held})
+
+    def _judge_window(
+        self, c: sa.Connection, task: Task, spec: AISystem, found: Tide, now: datetime
+    ) -> bool:
+        """Judge one window; return whether breaches must be looked at again."""
+        started = self._clock.monotonic()
+        is_settled = settled(
+            task.window, found.watermark, task.spec.lateness_delta, idle=found.idle
+        )
+        judged = judge_window(c, task, spec, self._baselines, now, is_settled=is_settled)
+        self._meters.evaluation_seconds.observe(self._clock.monotonic() - started)
+        if judged is None:
+            return False
+        self._meters.windows.labels(judged.status.value).inc()
+        return judged.status is not Status.PROVISIONAL

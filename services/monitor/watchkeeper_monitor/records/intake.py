@@ -1,0 +1,103 @@
+"""Records of the log: read each, or say why it is a dead letter; check the rows of many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.records.singles import Single, rows_in
+from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.errors import MalformedRecord, RetryableError, StoreUnavailable
+from watchkeeper_shared.eventlog.port import Record
+from watchkeeper_shared.events.codec import Decoded, decode_items
+from watchkeeper_shared.events.headers import parse
+from watchkeeper_shared.events.rejects import RejectCode
+from watchkeeper_shared.events.rows import Kind
+from watchkeeper_shared.events.validation import check_labels, check_predictions
+from watchkeeper_shared.topics import LABELS
+
+
+def read(record: Record, registry: Registry) -> Reading | Single | DeadLetter:
+    """Return what a record holds; what cannot be read as a whole is a dead letter.
+
+    Raises
+    ------
+    StoreUnavailable
+        The system is not known, and what is known may be old: ask again later.
+    RetryableError
+        No system is known at all.
+    """
+    kind = Kind.LABELS if record.at.topic == LABELS.name else Kind.PREDICTIONS
+    try:
+        content_type = parse(record.headers).content_type
+        rows = rows_in(record, content_type, kind) if record.key else None
+        if rows is not None:
+            system = (record.key or "").partition("|")[0]
+            _refuse_unknown(system, registry)
+            return Single(record, system, kind, rows)
+        decoded = decode_items(record.value, content_type, kind)
+        system = _system_of(record, decoded)
+        _refuse_unknown(system, registry)
+    except MalformedRecord as error:
+        return DeadLetter(record, error.code, error.detail)
+    refused = Counter(reject.code.value for reject in decoded.rejects)
+    return Reading(system, kind, decoded.batch, refused)
+
+
+def check(pending: Pending, registry: Registry, now: datetime) -> Counter[str]:
+    """Check the rows that wait, many at once; return how many were refused, by code.
+
+    Rows of many small records are checked together, which costs little more than one record:
+    those of one schema, so that what one sender sends cannot change how another's is read.
+    """
+    refused: Counter[str] = Counter()
+    pending.unpool()
+    for (system, kind, _), batches in sorted(pending.unchecked.items(), key=_place):
+        whole = pa.concat_batches(batches)
+        spec = registry.system(system)
+        if spec is None:  # withdrawn since these rows were read
+            found = Counter({RejectCode.UNKNOWN_SYSTEM.value: whole.num_rows})
+        else:
+            checker = check_labels if kind is Kind.LABELS else check_predictions
+            checked = checker(whole, system, spec, registry.versions(system), now)
+            found = Counter(reject.code.value for reject in checked.rejects)
+            if checked.batch.num_rows:
+                pending.batches[system, kind].append(checked.batch)
+        pending.refuse(system, found)
+        refused += found
+    pending.unchecked.clear()
+    return refused
+
+
+def _place(item: tuple[tuple[str, Kind, bytes], object]) -> tuple[str, str]:
+    return item[0][0], item[0][1].value
+
+
+def _system_of(record: Record, decoded: Decoded) -> str:
+    """Return the system from the record's key, or from the rows when it has none."""
+    if record.key:
+        return record.key.partition("|")[0]
+    batch = decoded.batch
+    names = batch.column("system").drop_null() if "system" in batch.schema.names else []
+    if not len(names):
+        raise MalformedRecord(
+            RejectCode.UNKNOWN_SYSTEM, "the record has no key and no readable row names a system"
+        )
+    return str(pc.min(names).as_py())
+
+
+def _refuse_unknown(system: str, registry: Registry) -> None:
+    if registry.system(system) is not None:
+        return
+    if registry.is_stale:
+        raise StoreUnavailable(f"whether there is a system {system!r} cannot be asked now")
+    if not registry.systems():
+        # A wrong or empty database would otherwise turn a whole topic into dead letters.
+        raise RetryableError("no system was ever applied; reading waits for the first one")
+    raise MalformedRecord(
+        RejectCode.UNKNOWN_SYSTEM, f"no system {system[:128]!r} was applied; apply it first"
+    )

@@ -1,0 +1,1 @@
+"""When a number is a breach: the statistics of the decision, and its states. Pure."""

@@ -1,0 +1,1 @@
+"""Which rows stand for many: the smallest by a hash of their ids."""

@@ -1,0 +1,1 @@
+"""Stretches of time: panes, windows, blocks of windows, and what is still held of them. Pure."""
