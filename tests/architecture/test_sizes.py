@@ -1,4 +1,4 @@
-"""A file that grows past 300 lines holds two ideas; 500 is refused whatever the reason."""
+"""A file that grows past 300 lines holds two ideas."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PRODUCTION = ("shared", "services", "cli")
 
-# A file may pass 300 lines only with a reason that a reviewer accepted.
-REASONS = {
-    "shared/watchkeeper_shared/db/tables.py": "every table in one place, with its owner",
-}
+MOST_LINES = 300
 
 
 def production_files() -> Iterator[Path]:
@@ -31,6 +28,5 @@ def test_the_search_finds_the_code() -> None:
 def test_a_file_holds_one_idea(path: Path) -> None:
     name = str(path.relative_to(ROOT))
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    limit = 500 if name in REASONS else 300
 
-    assert lines <= limit, f"{name} has {lines} lines; split it by nouns"
+    assert lines <= MOST_LINES, f"{name} has {lines} lines; split it by nouns"
