@@ -1,7 +1,7 @@
 """Positions, outbox, inbox, leases and the append-only audit table.
 
 The operations stand here explicitly: a revision says what it did then, whatever
-`tables.py` says later. Instants are microseconds in a BIGINT (`db.types.Instant`).
+`db.tables` says later. Instants are microseconds in a BIGINT (`db.types.Instant`).
 """
 
 from __future__ import annotations

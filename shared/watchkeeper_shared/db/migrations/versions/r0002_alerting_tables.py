@@ -1,7 +1,7 @@
 """What was applied, keys, alerts, tickets and deliveries.
 
 The operations stand here explicitly: a revision says what it did then, whatever
-`tables.py` says later. Instants are microseconds in a BIGINT (`db.types.Instant`).
+`db.tables` says later. Instants are microseconds in a BIGINT (`db.types.Instant`).
 """
 
 from __future__ import annotations
