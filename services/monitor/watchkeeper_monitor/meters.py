@@ -122,6 +122,12 @@ class Meters:
             "1 while the database does not answer.",
             registry=registry,
         )
+        self.aside = Gauge(
+            "watchkeeper_monitor_system_aside",
+            "1 while a task fails at what a system holds; the other systems go on.",
+            ["system", "task"],
+            registry=registry,
+        )
         self.evaluation_seconds = Histogram(
             "watchkeeper_evaluation_duration_seconds",
             "Time to measure and judge one window.",

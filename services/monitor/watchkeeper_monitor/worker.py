@@ -3,7 +3,7 @@
 The loop is the only place that catches errors by branch. *Again* (the log or the database
 is away): pause, keep polling so that the group keeps us, try later; nothing is lost, because
 positions move only with the state. *Never* (fenced): drop what was read. Anything else is a
-bug and stops the process.
+bug and stops the process; while judging, only the watch over that system (`judge.aside`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 
 _TRIES = 3
 _FIRST_PAUSE = 0.1
-_BETWEEN_LOOKS = 10.0
 _MOST_PIECES = 200
+_BETWEEN_LOOKS = 10.0
 """How often it is asked whether a topic was made again."""
 
 
@@ -97,8 +97,7 @@ class Worker:
         """
         if self._trouble:
             raise RetryableError(self._trouble)
-        stopped = {} if self._partitions is None else self._partitions.stopped
-        for topic, reason in stopped.items():
+        for topic, reason in (self._partitions.stopped if self._partitions else {}).items():
             raise RetryableError(f"{topic} is not read: {reason}; see its dead letters")
 
     def step(self, timeout: timedelta) -> bool:
@@ -266,7 +265,7 @@ class Worker:
         logger.warning(event, extra={"reason": str(error), "pause_seconds": self._pause})
 
     def settle(self) -> bool:
-        """Flush and judge all there is now, due or not; return whether nothing is left."""
+        """Flush and judge all there is now; return whether nothing is left. Faults are raised."""
         partitions = self._partitions
         if partitions is None or self._clock.monotonic() < self._resume_at:
             return False
@@ -274,6 +273,7 @@ class Worker:
             self._flush(partitions)
             self._judge.begin_anew()
             is_done = any(not self._judge_all(partitions) for _ in range(_MOST_PIECES))
+            self._judge.raise_trouble()
             return is_done and partitions.is_caught_up()
         except StoreUnavailable as error:
             self._store_is_away(error)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
+import pytest
+import sqlalchemy as sa
 
+from watchkeeper_monitor.settings import Pace
 from watchkeeper_shared.db import tables
+from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.testing.clocks import ManualClock
 
 SYSTEM = "loans"
@@ -67,3 +72,60 @@ def test_a_closed_window_is_judged_before_open_ones(referenced: Any) -> None:
     again = {row.system for row in world.all(tables.windows, judged_at=world.clock.now())}
     assert again == {*OTHERS, SYSTEM}
     slow.stop()
+
+
+def judged(world: Any, system: str) -> bool:
+    return bool(world.all(tables.windows, system=system))
+
+
+def aside(world: Any, system: str) -> float | None:
+    found: float | None = world.metrics.get_sample_value(
+        "watchkeeper_monitor_system_aside", {"system": system, "task": "judge"}
+    )
+    return found
+
+
+def test_a_fault_in_what_one_system_holds_leaves_the_others_watched(referenced: Any) -> None:
+    world, broken = referenced, OTHERS[0]
+    world.apply("AISystem", broken, world.spec())
+    for name in (broken, SYSTEM):
+        send(world, name, 0, seed=1)
+    world.monitor.stop()
+    pace = Pace(flush_interval=timedelta(0), judge_interval=timedelta(days=1))
+    reading = world.new_monitor(pace=pace)
+    while not (
+        world.all(tables.profiles, system=broken) and world.all(tables.profiles, system=SYSTEM)
+    ):
+        reading.step(timedelta(milliseconds=20))
+    reading.stop()
+    whole = set_profile(world, broken, b"no profile")
+
+    judging = world.new_monitor(pace=replace(pace, judge_interval=timedelta(0)))
+    while not judged(world, SYSTEM):
+        judging.step(timedelta(milliseconds=20))
+
+    assert not judged(world, broken)
+    assert aside(world, broken) == 1
+    assert not aside(world, SYSTEM)
+    with pytest.raises(MalformedRecord):  # who turns by hand is told
+        world.settle(judging)
+
+    set_profile(world, broken, whole)
+    world.clock.set(world.clock.now() + timedelta(minutes=2))
+    world.settle(judging)
+    judging.stop()
+    assert judged(world, broken)
+    assert aside(world, broken) == 0
+
+
+def set_profile(world: Any, system: str, profile: bytes) -> bytes:
+    """Store other bytes in place of a system's one profile; return those that were there."""
+    (row,) = world.all(tables.profiles, system=system)
+    with world.database.transaction() as c:
+        c.execute(
+            sa.update(tables.profiles)
+            .where(tables.profiles.c.system == system)
+            .values(profile=profile)
+        )
+    found: bytes = row.profile
+    return found

@@ -8,12 +8,14 @@ join ─► agenda ─► judge_window … ─► tell          (each arrow: one
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from watchkeeper_monitor.flush.joining import Joiner
 from watchkeeper_monitor.judge.agenda import Agenda, Planner, Task
+from watchkeeper_monitor.judge.aside import Aside
 from watchkeeper_monitor.judge.keeping import Keeper
 from watchkeeper_monitor.judge.measuring import judge_window
 from watchkeeper_monitor.judge.retiring import Retirer
@@ -32,7 +34,7 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import leases
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import NotHeld
+from watchkeeper_shared.errors import Conflict, NotHeld, RetryableError
 from watchkeeper_shared.specs import AISystem
 from watchkeeper_shared.topics import PREDICTIONS
 
@@ -42,7 +44,12 @@ WINDOWS_AT_ONCE = 32
 PIECE_SECONDS = 1.0
 """So long judging goes on, and with the system under way, before records are read again."""
 
+ASIDE = timedelta(minutes=1)
+"""So long a system is left out when judging it failed."""
+
 _LEASE = "judge/"
+
+logger = logging.getLogger(__name__)
 
 
 class Judge:
@@ -84,6 +91,7 @@ class Judge:
         self._meters = meters
         self._joined_at: dict[str, int] = {}
         self._keeper = keeper
+        self._aside = Aside("judge", ASIDE, clock, meters)
         self._rota, self._more = Rota(), False
         self._retirer = Retirer(database, registry, baselines, clock)
 
@@ -103,16 +111,39 @@ class Judge:
         for system in self._rota.turn(systems, closed):
             spec = systems.get(system)
             # It may have been taken back since the round began.
-            if spec is not None and system not in others:
-                self._more |= self._join(system, spec)
-                self._retire(system, spec)
-                self._more |= self._judge(system, spec, lag)
+            if spec is not None and system not in others and not self._aside.holds(system):
+                self._more |= self._look_after(system, spec, lag)
             if self._clock.monotonic() >= until:
                 break
         more = self._more or not self._rota.is_over
         if not more:
             self._keeper.step(self._holds_lease)
         return more
+
+    def _look_after(self, system: str, spec: AISystem, lag: Lag) -> bool:
+        """Do what is due of one system; return whether more is waiting.
+
+        A fault that lies in what one system holds must not end the watch over the others.
+        """
+        try:
+            more = self._join(system, spec)
+            self._retire(system, spec)
+            more |= self._judge(system, spec, lag)
+        except RetryableError:
+            raise
+        except Conflict as conflict:  # another process was faster: look again in the next round
+            logger.info("judged_elsewhere", extra={"system": system, "reason": str(conflict)})
+            return False
+        except Exception as error:  # noqa: BLE001
+            self._aside.put(system, error)
+            return False
+        self._aside.back([system])
+        return more
+
+    def raise_trouble(self) -> None:
+        """Raise what keeps a system from being judged or kept bounded, if anything does."""
+        self._aside.raise_first()
+        self._keeper.raise_trouble()
 
     def begin_anew(self) -> None:
         """Let the next step look at every system again, whoever had a turn already."""
@@ -128,6 +159,7 @@ class Judge:
         with self._database.read() as c:
             over = windows.past_their_end(c)
             others = leases.of_others(c, _LEASE, self._holder, now)
+        self._aside.back(others)
         closed = [scope.system for scope, end, mark in over if end + self._lateness(scope) <= mark]
         return list(dict.fromkeys(closed)), others
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from watchkeeper_monitor.judge.aside import Aside
 from watchkeeper_monitor.judge.duties import Duty, duties
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.references.baselines import Baseline, Baselines
@@ -21,6 +22,7 @@ from watchkeeper_monitor.store.merging import Ends
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.errors import Conflict, RetryableError
 from watchkeeper_shared.specs import AISystem
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Keeper:
         self._retention = retention
         self._pace = pace
         self._meters = meters
+        self._aside = Aside("keep", ROUND, clock, meters)
         self._rounds: dict[str, Iterator[None]] = {}
         self._again_at: dict[str, datetime] = {}
 
@@ -83,11 +86,29 @@ class Keeper:
             going = self._rounds.pop(system, None) or self._round(
                 system, systems[system], holds_lease
             )
-            if next(going, _OVER) is not _OVER:
+            if self._goes_on(system, going):
                 self._rounds[system] = going
                 return True
             self._again_at[system] = now + ROUND
         return False
+
+    def raise_trouble(self) -> None:
+        """Raise what keeps a system's store from being kept bounded, if anything does."""
+        self._aside.raise_first()
+
+    def _goes_on(self, system: str, going: Iterator[None]) -> bool:
+        """Do the next piece; return whether there was one. One system's fault stays its own."""
+        try:
+            found = next(going, _OVER) is not _OVER
+        except RetryableError:
+            raise
+        except Conflict:  # what was to be ended changed meanwhile: the next round looks again
+            return False
+        except Exception as error:  # noqa: BLE001
+            self._aside.put(system, error)
+            return False
+        self._aside.back([system])
+        return found
 
     def _round(self, system: str, spec: AISystem, holds_lease: Lease) -> Iterator[None]:
         """Yield after each piece, until there is none left."""
