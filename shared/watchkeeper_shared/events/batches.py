@@ -153,7 +153,7 @@ def concatenate(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 def _type_of(name: str, columns: Sequence[pa.Array]) -> pa.DataType:
     """Return the type that holds the values of all; of nothing but nulls any type would."""
-    filled = [column for column in columns if column.null_count < len(column)] or columns
+    filled = [column for column in columns if column.null_count < len(column)] or columns[:1]
     types = {column.type for column in filled}
     if len(types) == 1:
         return filled[0].type

@@ -47,6 +47,13 @@ def test_a_batch_that_knows_nothing_of_a_column_does_not_make_texts_of_anothers_
         assert concatenate(parts).column("features.A").type == pa.float64()
 
 
+def test_answers_that_nobody_knows_yet_are_joined_whatever_type_they_were_sent_in() -> None:
+    parts = [pa.record_batch({"label": pa.nulls(1, kind)}) for kind in (pa.int64(), pa.float64())]
+
+    for chosen in (parts, parts[::-1], [part.slice(0, 0) for part in parts]):
+        assert concatenate(chosen).column("label").null_count == sum(map(len, chosen))
+
+
 def test_what_a_regression_predicts_is_a_float_whole_or_not() -> None:
     spec = a_system(task="regression")
     parts = []
