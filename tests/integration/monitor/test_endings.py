@@ -41,7 +41,7 @@ NOW = START + 1000 * DAY
 COUNT = 200
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """The process was killed here."""
 
 

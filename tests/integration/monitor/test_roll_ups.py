@@ -46,7 +46,7 @@ ACCURACY = {"id": "accuracy", "metric": "accuracy", "below": True, "breach": 0.7
 RULES = [ACCURACY]
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """The process was killed here."""
 
 
