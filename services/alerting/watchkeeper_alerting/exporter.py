@@ -90,9 +90,20 @@ class Exporter(Collector):
         found, dropped = expose(facts, self._caps)
         # Systems may be missing then altogether; to say so by a count, the rest is not read.
         dropped["series"] += len(facts.measurements) == self._caps.rows
-        self._page = [*found, *waiting]
+        self._page = [*found, *waiting, self._unreadable()]
         self._dropped.update(dropped)
         self._read_at = now
+
+    def _unreadable(self) -> GaugeMetricFamily:
+        """Name what was applied and nobody watches: on no other series is it missed."""
+        family = GaugeMetricFamily(
+            "watchkeeper_object_unreadable",
+            "1 for what was applied and this release cannot read; it is left out.",
+            labels=["kind", "name"],
+        )
+        for name in sorted(self._registry.unreadable()):
+            family.add_metric(name.split("/", 1), 1)
+        return family
 
     def _facts(self, c: sa.Connection) -> Facts:
         return Facts(

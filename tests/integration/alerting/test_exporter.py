@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,6 +19,7 @@ from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.tables import objects
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import Message
 from watchkeeper_shared.testing.clocks import ManualClock
@@ -88,6 +90,23 @@ def test_what_waits_for_the_log_and_what_it_refused_is_shown(
     samples = {one.name: one for one in text_string_to_metric_families(page)}
     (oldest,) = samples["watchkeeper_outbox_oldest_timestamp_seconds"].samples
     assert (oldest.labels, oldest.value) == ({"owner": "monitor"}, since)
+
+
+def test_what_is_applied_and_cannot_be_read_is_named(
+    database: Database, clock: ManualClock
+) -> None:
+    with database.transaction() as c:
+        application.apply(c, [SourceFile("s.yaml", SYSTEM)], "admin", clock.now())
+        # As an earlier release took it: no column of a measurement holds such a name.
+        spec = {
+            **c.execute(sa.select(objects.c.spec)).scalar_one(),
+            "features": {"F" * 129: "numeric"},
+        }
+        c.execute(sa.update(objects).values(spec=spec))
+
+    page = scrape(database, clock)
+
+    assert 'watchkeeper_object_unreadable{kind="AISystem",name="employment-ma"} 1.0' in page
 
 
 def test_without_a_database_there_is_a_page_with_no_old_numbers(clock: ManualClock) -> None:
