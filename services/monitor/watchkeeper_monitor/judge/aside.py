@@ -50,6 +50,10 @@ class Aside:
             del self._errors[system]
             self._meters.aside.labels(system, self._task).set(0)
 
+    def only(self, systems: Collection[str]) -> None:
+        """Forget all others: what was taken back is not failing any more."""
+        self.back(self._errors.keys() - set(systems))
+
     def raise_first(self) -> None:
         """Raise what set the first of the systems aside, if any is."""
         for _, error in self._errors.values():

@@ -105,6 +105,7 @@ class Judge:
         """
         until = self._clock.monotonic() + PIECE_SECONDS
         systems = self._registry.systems()
+        self._aside.only(systems)
         if self._rota.is_over:
             self._more = False
         closed, others = self._look_around()

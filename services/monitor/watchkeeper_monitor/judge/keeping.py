@@ -81,6 +81,7 @@ class Keeper:
         """
         now = self._clock.now()
         systems = self._registry.systems()
+        self._aside.only(systems)
         due = [one for one in systems if self._again_at.get(one, now) <= now]
         for system in due[:LOOKS]:
             going = self._rounds.pop(system, None) or self._round(
