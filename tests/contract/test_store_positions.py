@@ -116,6 +116,39 @@ def test_claimants_that_come_together_get_different_epochs(database: Database) -
     assert sorted(epochs) == [1, 2, 3, 4]
 
 
+def test_a_record_is_blamed_when_three_owners_ended_over_it_alone(database: Database) -> None:
+    blamed = []
+    for owner in "abcdefg":
+        held = claim(database, owner)
+        blamed.append(held.blames(0))
+        if held.is_suspicious:
+            with database.transaction() as c:
+                positions.suspect(c, held, 0, NOW)
+
+    assert blamed == [False] * 5 + [True] * 2  # twice in company, thrice alone
+
+
+def test_deaths_over_one_record_accuse_no_other(database: Database) -> None:
+    for owner in "abc":
+        claim(database, owner)
+    careful = claim(database, "d")
+    with database.transaction() as c:
+        positions.suspect(c, careful, 7, NOW)
+
+    assert not claim(database, "e").blames(7)
+
+
+def test_who_lives_takes_back_that_it_was_thought_dead(database: Database) -> None:
+    slow, frozen = claim(database, "a"), claim(database, "b")
+    claim(database, "c")
+    with database.transaction() as c:
+        for late in (slow, frozen):
+            positions.release(c, late, NOW)
+
+    assert claim(database, "d").tries == 1  # c said nothing
+    assert stored(database)[2] == "d"
+
+
 def test_a_topic_that_was_made_again_is_read_from_its_beginning(database: Database) -> None:
     flush(database, claim(database, topic_id="t1"), 40)
 

@@ -210,7 +210,7 @@ class Worker:
                 self._claims_of(reader).suspect(claim, record.offset)
             after, outcome = self._settled(record, claim)
         except Fenced as error:
-            del self._claims[record.at]
+            self._claims_of(reader).release([self._claims.pop(record.at)])
             logger.info("breaches_partition_lost", extra={"reason": str(error)})
             return False
         self._claims[record.at] = after

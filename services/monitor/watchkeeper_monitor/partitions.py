@@ -21,7 +21,7 @@ from watchkeeper_monitor.store import counting, repeats
 from watchkeeper_shared.db.claims import Claims
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.errors import OffsetGone
+from watchkeeper_shared.errors import Fenced, OffsetGone
 from watchkeeper_shared.eventlog.port import LogReader, Poll, Record, TopicPartition
 from watchkeeper_shared.events.letters import CRASHED
 from watchkeeper_shared.events.stops import Stops
@@ -163,8 +163,17 @@ class Partitions:
         return pending is not None and pending.next_offset <= record.offset < pending.careful_until
 
     def suspect(self, record: Record) -> None:
-        """Note a record before it is looked at; what came before it must be flushed."""
-        self._claims.suspect(self._pending[record.at].claim, record.offset)
+        """Note a record before it is looked at; what came before it must be flushed.
+
+        A partition that somebody else claimed is given up: `take` then passes the record by.
+        """
+        pending = self._pending.get(record.at)
+        if pending is None:
+            return  # the flush before has found that out
+        try:
+            self._claims.suspect(pending.claim, record.offset)
+        except Fenced:
+            self.fenced(record.at)
 
     def take(self, record: Record, read: Read) -> None:
         """Add what a record holds to what is pending, unless its partition is not read now."""
@@ -220,6 +229,7 @@ class Partitions:
         """Give a partition up that somebody else claimed."""
         logger.warning("fenced", extra={"at": str(at)})
         self._meters.fenced.inc()
+        self._claims.release([self._pending[at].claim])  # we live: the record in hand is innocent
         self._forget(at)
 
     def _forget(self, at: TopicPartition) -> None:

@@ -22,6 +22,8 @@ from watchkeeper_shared.errors import Fenced
 from watchkeeper_shared.eventlog.port import TopicPartition
 
 _SUSPICIOUS_AFTER = 2
+_ALONE = 3
+"""So many owners must end over a record that they had in hand alone before it is blamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ class Claim:
         return self.tries >= _SUSPICIOUS_AFTER
 
     def blames(self, offset: int) -> bool:
-        """Return whether the last owner ended over this record alone, after others had."""
-        return self.suspect == offset and self.tries > _SUSPICIOUS_AFTER
+        """Return whether enough owners ended over this record with nothing else in hand."""
+        return self.suspect == offset and self.tries >= _SUSPICIOUS_AFTER + _ALONE
 
 
 def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column
@@ -168,14 +170,26 @@ def suspect(c: sa.Connection, claim: Claim, offset: int, now: datetime) -> None:
     Fenced
         As `advance`.
     """
-    _change(c, claim, {"suspect": offset}, now)
+    # Who ended before it was noted had others in hand too: that accuses none of them.
+    alone = sa.case((positions.c.suspect == offset, positions.c.tries), else_=_SUSPICIOUS_AFTER)
+    _change(c, claim, {"suspect": offset, "tries": alone}, now)
 
 
 def release(c: sa.Connection, claim: Claim, now: datetime) -> None:
-    """Say that this owner ends in good order. Does nothing if there is another one already."""
+    """Say that this owner ends in good order, or lives and has lost the partition.
+
+    Where another one has taken over it was thought dead, which is taken back.
+    """
     gone = {"owner": "", "tries": 0, "suspect": None, "updated_at": now}
     ours = (*_row_of(claim), positions.c.epoch == claim.epoch)
     c.execute(sa.update(positions).where(*ours).values(gone))
+    late = (
+        *_row_of(claim),
+        positions.c.epoch > claim.epoch,
+        positions.c.next_offset == claim.next_offset,
+        positions.c.tries > 0,
+    )
+    c.execute(sa.update(positions).where(*late).values(tries=positions.c.tries - 1))
 
 
 def _change(c: sa.Connection, claim: Claim, values: Mapping[str, object], now: datetime) -> None:

@@ -195,7 +195,8 @@ def test_a_record_that_kills_its_reader_is_set_aside(
         except Killed:
             deaths += 1
 
-    assert (deaths, stream.alerts(), stream.letters()) == (3, 2, ["crashed"])
+    # Twice while it was one of several that it might have been, thrice in hand alone.
+    assert (deaths, stream.alerts(), stream.letters()) == (5, 2, ["crashed"])
 
 
 @pytest.mark.parametrize("key", ["k\0ey", "k" * 513, "é" * 2000])

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from watchkeeper_monitor.records import intake
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_shared.db import tables
+from watchkeeper_shared.db import positions, tables
 from watchkeeper_shared.errors import RetryableError
-from watchkeeper_shared.eventlog.port import Message
+from watchkeeper_shared.eventlog.port import Message, TopicPartition
 from watchkeeper_shared.topics import PREDICTIONS
 
 DEADLY = "deadly"
@@ -96,7 +97,7 @@ def test_a_record_that_kills_its_reader_is_set_aside_and_nothing_else_is(
         assert deaths < 10
 
     (letter,) = referenced.records(letters)
-    assert deaths == 4  # twice in company, twice alone
+    assert deaths == 5  # twice in company, thrice alone
     assert codes(referenced) == ["crashed"]
     assert letter.headers["__watchkeeper.errors.code"] == "crashed"
     assert (letter.value, letter.headers["x"]) == (b"[]", "y")
@@ -118,6 +119,30 @@ def test_processes_that_end_in_order_or_lose_a_partition_accuse_no_record(
     rows = referenced.all(tables.positions, consumer="monitor")
     assert {row.tries for row in rows if row.owner == ""} == {0}
     assert codes(referenced) == []
+
+
+def test_who_loses_a_partition_while_it_is_careful_lives_on_and_says_so(referenced: Any) -> None:
+    referenced.settle()
+    referenced.monitor._worker.close()
+    referenced.send_raw(good(1))
+    with referenced.database.transaction() as c:
+        c.execute(sa.update(tables.positions).values(owner="dead", tries=1))
+    monitor = referenced.new_monitor()
+    while not monitor._worker._partitions or not monitor._worker._partitions._pending:
+        monitor.step(timedelta(milliseconds=20))
+    partitions = monitor._worker._partitions
+    with referenced.database.transaction() as c:
+        for row in c.execute(sa.select(tables.positions)).all():
+            at = TopicPartition(row.topic, row.partition)
+            positions.claim(c, row.consumer, at, row.topic_id, "rival", 0, referenced.clock.now())
+
+    while any(one.careful_until for one in partitions._pending.values()):
+        monitor.step(timedelta(milliseconds=20))
+
+    lost = [row for row in referenced.all(tables.positions, tries=2) if row.owner == "rival"]
+    assert len(lost) == 1, "the death that it was taken for is taken back"
+    assert codes(referenced) == []
+    monitor._worker.close()
 
 
 def send_all(world: Any, values: Sequence[Message]) -> None:
