@@ -48,6 +48,27 @@ def values(records: Sequence[Record]) -> list[bytes]:
     return [record.value for record in records]
 
 
+def overtaken(subject: Subject, log: EventLog) -> tuple[Reading, TopicPartition, OffsetGone]:
+    """Return a reader that retention has overtaken, and what it was told.
+
+    A client that fetches ahead may have had the records in time; then nothing was missed, and
+    it is tried again.
+    """
+    for _ in range(20):
+        topic = fresh("topic")
+        log.create_topics({topic: 1})
+        append(log, [Message(topic, "k", b"%d" % i) for i in range(3)])
+        reading = Reading(log, topic, offset=3)
+        (at,) = reading.begin(1)
+        append(log, [Message(topic, "k", b"%d" % i) for i in range(3, 10)])
+        subject.forget(at, 8)
+        try:
+            assert values(reading.drain(7)) == [b"%d" % i for i in range(3, 10)]
+        except OffsetGone as gone:
+            return reading, at, gone
+    pytest.fail("retention never was ahead of the reader")
+
+
 class EventLogContract:
     """Inherit, and override the fixture `subject`."""
 
@@ -205,16 +226,8 @@ class EventLogContract:
     def test_a_reader_that_retention_overtakes_is_told_once_and_can_go_on(
         self, subject: Subject, log: EventLog
     ) -> None:
-        topic = fresh("topic")
-        log.create_topics({topic: 1})
-        append(log, [Message(topic, "k", b"%d" % i) for i in range(3)])
-        reading = Reading(log, topic, offset=3)
-        (at,) = reading.begin(1)
-        append(log, [Message(topic, "k", b"%d" % i) for i in range(3, 10)])
-        subject.forget(at, 8)
-        with pytest.raises(OffsetGone) as gone:
-            reading.drain(1)
-        assert (gone.value.offset, gone.value.beginning, gone.value.end) == (3, 8, 10)
+        reading, at, gone = overtaken(subject, log)
+        assert (gone.offset, gone.beginning, gone.end) == (3, 8, 10)
         assert not reading.poll()
         reading.start(at, reading.reader.beginning(at))
         assert values(reading.drain(2)) == [b"8", b"9"]
