@@ -277,7 +277,7 @@ def _crashed(record: Record, claim: Claim) -> DeadLetter | None:
         record,
         CRASHED,
         f"{claim.tries} processes in a row ended over this record, the last three with nothing "
-        "else in hand: out of memory, or a crash in a library; see what the platform says about them",
+        "else in hand: out of memory, or a crash in a library; see what the platform says of them",
     )
 
 
