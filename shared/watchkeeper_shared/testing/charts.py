@@ -7,6 +7,7 @@ us through `helm/rendering.py`: JSON in, JSON out.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -89,11 +90,15 @@ class HelmEnvironment:
     def _install(self, requirements: Path) -> None:
         wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
         stamp = self.folder / ".installed"
-        if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-            return
-        for command in _installation(self.folder, requirements):
-            _must_run(command)
-        stamp.write_text(wanted, encoding="utf-8")
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_suffix(".lock").open("w") as lock:
+            # Of the processes that share the tests, the second one waits for the first.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+                return
+            for command in _installation(self.folder, requirements):
+                _must_run(command)
+            stamp.write_text(wanted, encoding="utf-8")
 
 
 def _installation(folder: Path, requirements: Path) -> list[list[str]]:
