@@ -11,6 +11,6 @@ def share_one_heap() -> None:
     Arrow's own allocator keeps what one flush needed for its next batch, and the heap keeps as
     much beside it: 10 to 20 MiB that one of them alone does not take. The heap is not told to
     give large blocks back at once: 50 MiB less, but each page is then asked for anew in every
-    flush, which costs a tenth of the processor time on a busy machine.
+    flush, two to five times as many page faults.
     """
     pa.set_memory_pool(pa.system_memory_pool())
