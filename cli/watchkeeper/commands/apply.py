@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -19,12 +20,22 @@ from watchkeeper_shared.errors import InvalidObject
 def apply(files: tuple[Path, ...], dry_run: bool, url: str, token: str) -> None:  # noqa: FBT001
     """Apply every document in the files, all or none; the same again changes nothing."""
     with Client(url, token) as client:
-        for line in apply_files(client, files, dry_run=dry_run):
-            click.echo(line)
+        outcome = apply_files(client, files, dry_run=dry_run)
+    for line in outcome.objects:
+        click.echo(line)
+    for warning in outcome.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
-def apply_files(client: Client, files: tuple[Path, ...], *, dry_run: bool = False) -> list[str]:
-    """Apply the files and return one line per object.
+class Outcome(NamedTuple):
+    """One line per object, and what was taken although it is most likely not meant."""
+
+    objects: list[str]
+    warnings: list[str]
+
+
+def apply_files(client: Client, files: tuple[Path, ...], *, dry_run: bool = False) -> Outcome:
+    """Apply the files and return what became of them.
 
     Raises
     ------
@@ -39,10 +50,11 @@ def apply_files(client: Client, files: tuple[Path, ...], *, dry_run: bool = Fals
         content_type="application/json",
         params={"dry_run": dry_run},
     ).json()
-    return [
+    objects = [
         f"{one['kind']}/{one['name']} {one['outcome']} (revision {one['revision']})"
         for one in reply["objects"]
     ]
+    return Outcome(objects, reply["warnings"])
 
 
 def _text(path: Path) -> str:

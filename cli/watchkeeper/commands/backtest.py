@@ -76,7 +76,7 @@ def policies_in(database: Database, file: Path) -> list[Applied[OversightPolicy]
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidObject(f"{file} cannot be read: {error}") from error
     with database.read() as c:
-        found = [_policy(one) for one in check(c, [source])]
+        found = [_policy(one) for one in check(c, [source]).documents]
     policies = [one for one in found if one is not None]
     if not policies:
         raise InvalidObject(f"{file}: there is no OversightPolicy in here")

@@ -131,7 +131,7 @@ def _apply(stage: Stage, client: Client, hook: str) -> None:
         path = stage.data / name
         path.write_text(resources.files("watchkeeper.demo").joinpath(name).read_text("utf-8"))
         files.append(path)
-    for line in apply_files(client, tuple(files)):
+    for line in apply_files(client, tuple(files)).objects:
         stage.say(f"  {line}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from watchkeeper_alerting import alerts, messages, tickets
 from watchkeeper_alerting.alerts import Action, AlertState, Decision
 from watchkeeper_alerting.breach_records import BreachTurn
 from watchkeeper_alerting.control import digest
+from watchkeeper_alerting.hearing import told
 from watchkeeper_alerting.store import alerts as alert_store
 from watchkeeper_alerting.store import deliveries, evidence, objects
 from watchkeeper_alerting.store import tickets as ticket_store
@@ -118,16 +118,11 @@ class Handler:
         )
         deliveries.stop_repeating(c, alert.id)
         in_force = {one.name: one.spec for one in objects.listing(c, "Channel")}
-        for name in _channels(turn, in_force):
+        for name in told(turn.breach.channels, in_force):
             spec = in_force.get(name)
             if spec is None or firing or spec["send_resolved"]:
                 queued = _delivery(alert, name, turn, notice, now)
                 deliveries.add(c, queued if spec is not None else _undeliverable(queued))
-
-
-def _channels(turn: BreachTurn, in_force: Mapping[str, object]) -> list[str]:
-    named = turn.breach.channels
-    return sorted(in_force) if named is None else sorted(set(named))
 
 
 def _undeliverable(queued: StoredDelivery) -> StoredDelivery:

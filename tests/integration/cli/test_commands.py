@@ -62,12 +62,26 @@ def test_the_demo_files_apply_and_the_same_again_changes_nothing(
     first, second = run(*words, env=env), run(*words, env=env)
 
     assert first.exit_code == 0, first.output
-    assert first.output.splitlines() == [
+    assert first.stdout.splitlines() == [
         "AISystem/employment-ma created (revision 1)",
         "OversightPolicy/employment-ma created (revision 1)",
         "OversightPolicy/employment-ma-yearly created (revision 1)",
     ]
     assert second.output.count("unchanged (revision 1)") == 3
+
+
+def test_applying_warns_on_stderr_of_breaches_that_nobody_is_told_of(
+    service: RunningService, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(f"{SYSTEM}\n---\n{POLICY}")
+
+    tried = run("apply", "--dry-run", "-f", path, env=as_admin(service))
+
+    assert tried.exit_code == 0, tried.output
+    warnings = tried.stderr.splitlines()
+    assert len(warnings) == 2, "one a policy"
+    assert re.match(r"warning: .*both\.yaml:\d+: policy employment-ma: nobody is told", warnings[0])
 
 
 def test_every_mistake_in_a_file_is_told_with_its_line(

@@ -10,6 +10,7 @@ import pytest
 import watchkeeper
 from watchkeeper_alerting.applying.agreement import World, disagreements
 from watchkeeper_alerting.applying.documents import Document, SourceFile, read
+from watchkeeper_alerting.applying.doubts import doubts
 from watchkeeper_shared.specs import AISystem, OversightPolicy
 
 GOOD = """\
@@ -368,3 +369,42 @@ def test_only_the_content_counts_for_the_hash() -> None:
     assert the("AISystem", reordered).hash == the("AISystem").hash
     assert the("AISystem", spelled_out).hash == the("AISystem").hash
     assert the("AISystem", changed).hash != the("AISystem").hash
+
+
+def doubts_of(text: str, world: World | None = None) -> list[str]:
+    documents, mistakes = read([SourceFile("a.yaml", text)])
+    assert mistakes == []
+    return [str(one) for one in doubts(documents, world or World())]
+
+
+WITHOUT_CHANNEL = GOOD.rpartition("---")[0].replace("[oncall]", "[]")
+
+
+def test_a_policy_whose_breaches_somebody_is_told_of_raises_no_doubt() -> None:
+    assert doubts_of(GOOD) == []
+    assert doubts_of(WITHOUT_CHANNEL.replace("channels: []", "ticket: true"), WITH_MAIL) == []
+
+
+WITH_MAIL = World(channels=frozenset({"mail"}))
+
+
+def test_a_rule_that_tells_nobody_is_named_with_what_to_do() -> None:
+    (none,) = doubts_of(WITHOUT_CHANNEL)
+    (some,) = doubts_of(WITHOUT_CHANNEL, WITH_MAIL)
+
+    assert none.startswith("a.yaml:16: policy employment-ma: nobody is told of a breach of drift, ")
+    assert none.endswith("; apply a Channel")
+    assert "a breach of equity, only the console shows it; name channels in `on_breach`" in some
+
+
+def test_a_rule_that_only_warns_has_nothing_to_tell() -> None:
+    warning = WITHOUT_CHANNEL.replace("warn: 0.1, breach: 0.25", "warn: 0.1")
+
+    assert "of equity," in doubts_of(warning)[0]
+
+
+def test_a_long_list_of_rules_is_cut() -> None:
+    rule = "    - {id: drift-%d, metric: psi, columns: [AGEP], breach: 0.25}\n"
+    many = WITHOUT_CHANNEL.rstrip("-\n") + "\n" + "".join(rule % one for one in range(7))
+
+    assert "drift-2 and 4 more, only" in doubts_of(many)[0]

@@ -51,7 +51,7 @@ def _policy(ctx: Context, body: bytes) -> str:
     except UnicodeDecodeError as error:
         raise InvalidObject(f"body: byte {error.start} is not UTF-8") from error
     with ctx.database.read() as c:
-        kinds = [one.kind for one in application.check(c, [SourceFile("body", text)])]
+        kinds = [one.kind for one in application.check(c, [SourceFile("body", text)]).documents]
     if kinds != ["OversightPolicy"]:
         raise InvalidObject(
             f"body: a backtest takes one OversightPolicy, got {', '.join(kinds) or 'nothing'}"

@@ -90,12 +90,16 @@ def list_channels(ctx: Ctx, _: Reader) -> Answer:
 def _apply(ctx: Context, files: list[SourceFile], author: Caller, *, dry_run: bool) -> Answer:
     if dry_run:
         with ctx.database.read() as c:
-            applied = application.plan(c, files)
+            report = application.plan(c, files)
     else:
         with ctx.database.transaction() as c:
             now = ctx.clock.now()
-            applied = application.apply(c, files, author.name, now, key=author.id)
-    return {"dry_run": dry_run, "objects": [dataclasses.asdict(one) for one in applied]}
+            report = application.apply(c, files, author.name, now, key=author.id)
+    return {
+        "dry_run": dry_run,
+        "objects": [dataclasses.asdict(one) for one in report.objects],
+        "warnings": report.warnings,
+    }
 
 
 def _put(ctx: Context, kind: str, name: str, body: bytes, author: Caller) -> Answer:
@@ -103,8 +107,8 @@ def _put(ctx: Context, kind: str, name: str, body: bytes, author: Caller) -> Ans
     found, mistakes = read([file])
     if not mistakes and [(one.kind, one.name) for one in found] != [(kind, name)]:
         raise InvalidObject(f"the body must be one document of kind {kind} named {name}")
-    _apply(ctx, [file], author, dry_run=False)
-    return _get(ctx, kind, name)
+    warnings = _apply(ctx, [file], author, dry_run=False)["warnings"]
+    return {**_get(ctx, kind, name), "warnings": warnings}
 
 
 def _list(ctx: Context, kind: str) -> list[Answer]:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import msgspec
 import sqlalchemy as sa
 
 from watchkeeper_alerting import control
 from watchkeeper_alerting.applying.agreement import World, disagreements
 from watchkeeper_alerting.applying.documents import Document, SourceFile, read
+from watchkeeper_alerting.applying.doubts import doubts
 from watchkeeper_alerting.store import objects
 from watchkeeper_shared.db import audit
+from watchkeeper_shared.db.applied import read_snapshot, read_stamp
 from watchkeeper_shared.errors import InvalidObject
-from watchkeeper_shared.specs import AISystem
 
 _ORDER = ("AISystem", "Channel", "OversightPolicy")  # what is named comes before what names it
 
@@ -40,8 +40,24 @@ class Applied:
     hash: str
 
 
-def check(c: sa.Connection, files: Sequence[SourceFile]) -> list[Document]:
-    """Return the documents of `files`, in the order in which they must be applied.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Documents in the order in which they must be applied, and what is doubtful in them."""
+
+    documents: tuple[Document, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an apply did, and what whoever applied should look at."""
+
+    objects: tuple[Applied, ...]
+    warnings: tuple[str, ...]
+
+
+def check(c: sa.Connection, files: Sequence[SourceFile]) -> Checked:
+    """Return what `files` declare.
 
     Raises
     ------
@@ -49,18 +65,21 @@ def check(c: sa.Connection, files: Sequence[SourceFile]) -> list[Document]:
         Something is wrong; all mistakes of all files are in it, each with its line.
     """
     documents, mistakes = read(files)
-    problems = tuple(str(one) for one in [*mistakes, *disagreements(documents, _world(c))])
+    world = _world(c)
+    problems = tuple(str(one) for one in [*mistakes, *disagreements(documents, world)])
     if not problems and not documents:
         names = ", ".join(file.name for file in files)
         problems = (f"{names}: there is no document in here",)
     if problems:
         raise InvalidObject("\n".join(problems), problems)
-    return sorted(documents, key=lambda one: (_ORDER.index(one.kind), one.name))
+    warnings = tuple(str(one) for one in doubts(documents, world))
+    ordered = sorted(documents, key=lambda one: (_ORDER.index(one.kind), one.name))
+    return Checked(tuple(ordered), warnings)
 
 
 def apply(
     c: sa.Connection, files: Sequence[SourceFile], author: str, now: datetime, *, key: str = ""
-) -> list[Applied]:
+) -> Report:
     """Apply `files` in the transaction `c`: all of it, or nothing.
 
     The same content again changes nothing and leaves no trace; new content becomes a new
@@ -71,10 +90,12 @@ def apply(
     InvalidObject
         Something is wrong; nothing was applied.
     """
-    return [_apply(c, one, author, now, key) for one in check(c, files)]
+    checked = check(c, files)
+    applied = tuple(_apply(c, one, author, now, key) for one in checked.documents)
+    return Report(applied, checked.warnings)
 
 
-def plan(c: sa.Connection, files: Sequence[SourceFile]) -> list[Applied]:
+def plan(c: sa.Connection, files: Sequence[SourceFile]) -> Report:
     """Return what `apply` would do, without doing it.
 
     Raises
@@ -82,7 +103,8 @@ def plan(c: sa.Connection, files: Sequence[SourceFile]) -> list[Applied]:
     InvalidObject
         Something is wrong with the files.
     """
-    return [_planned(c, one) for one in check(c, files)]
+    checked = check(c, files)
+    return Report(tuple(_planned(c, one) for one in checked.documents), checked.warnings)
 
 
 def _planned(c: sa.Connection, document: Document) -> Applied:
@@ -122,8 +144,6 @@ def _apply(c: sa.Connection, document: Document, author: str, now: datetime, key
 
 
 def _world(c: sa.Connection) -> World:
-    systems = {
-        one.name: msgspec.convert(one.spec, AISystem) for one in objects.listing(c, "AISystem")
-    }
-    channels = frozenset(one.name for one in objects.listing(c, "Channel"))
-    return World(systems, channels)
+    """Return what is in force and can be read; the rest must not keep it from being replaced."""
+    now = read_snapshot(c, read_stamp(c))
+    return World(now.systems, frozenset(now.channels))

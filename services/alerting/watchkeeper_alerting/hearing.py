@@ -1,0 +1,38 @@
+"""Who is told of a breach, and which rules tell nobody. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from watchkeeper_shared.specs import OversightPolicy
+
+
+def told(named: Sequence[str] | None, in_force: Collection[str]) -> list[str]:
+    """Return the channels that a breach goes to.
+
+    Parameters
+    ----------
+    named
+        What the rule names; None is every channel there is.
+    in_force
+        The channels there are.
+
+    Examples
+    --------
+    >>> told(None, {"pager", "mail"}), told(["pager"], {"mail"}), told([], {"mail"})
+    (['mail', 'pager'], ['pager'], [])
+    """
+    return sorted(in_force) if named is None else sorted(set(named))
+
+
+def unheard(policy: OversightPolicy, in_force: Collection[str]) -> tuple[str, ...]:
+    """Return the rules whose breach no channel in force is told of, by their ids.
+
+    Their alerts and tickets are made all the same, and wait for somebody who looks.
+    """
+    return tuple(
+        rule.id
+        for rule in policy.rules
+        if rule.breach is not None
+        and not set(told(rule.on_breach.channels, in_force)) & set(in_force)
+    )
