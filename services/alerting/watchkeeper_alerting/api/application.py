@@ -15,7 +15,7 @@ from watchkeeper_alerting.api import (
     tickets,
 )
 from watchkeeper_alerting.api.context import Context
-from watchkeeper_alerting.console import access, acts, routes
+from watchkeeper_alerting.console import access, acts, entrance, lists, systems
 from watchkeeper_alerting.console.sessions import Sessions
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -29,7 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-PAGES: tuple[APIRouter, ...] = (routes.router, acts.router)
+PAGES: tuple[APIRouter, ...] = (entrance.router, systems.router, lists.router, acts.router)
 """The console."""
 
 

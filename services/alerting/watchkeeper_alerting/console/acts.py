@@ -1,4 +1,4 @@
-"""The two pages on which people act: an alert and a ticket."""
+"""The two pages on which people act: an alert, and a ticket with its report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from watchkeeper_alerting.api.context import Context, Ctx
 from watchkeeper_alerting.breach_records import breach_of
 from watchkeeper_alerting.console.access import Form, Sent, Visitor
 from watchkeeper_alerting.console.pages import HEADERS, PageRoute, page
+from watchkeeper_alerting.reports import html_response, json_response
 from watchkeeper_alerting.tickets import Act, Attempt
 from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.errors import Conflict, Forbidden, InvalidObject, PermanentError
@@ -57,6 +58,18 @@ def act(ticket: str, ctx: Ctx, caller: Visitor, sent: Sent) -> Response:
     except (Conflict, InvalidObject, Forbidden) as error:
         return _ticket_page(ctx, ticket, caller, error, sent)
     return RedirectResponse(f"/tickets/{ticket}#history", 303, headers=HEADERS)
+
+
+@router.get("/tickets/{ticket}/evidence")
+def show_report(ticket: str, ctx: Ctx, _: Visitor) -> Response:
+    """Show the evidence report, in its sandbox."""
+    return html_response(ctx.database, ticket)
+
+
+@router.get("/tickets/{ticket}/evidence.json")
+def show_report_json(ticket: str, ctx: Ctx, _: Visitor) -> Response:
+    """Return the report's JSON: exactly the bytes that its hash was taken of."""
+    return json_response(ctx.database, ticket)
 
 
 def _check_may_acknowledge(caller: Caller) -> None:

@@ -1,0 +1,107 @@
+"""The pages of the fleet, of one system and of one of its series."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from watchkeeper_alerting.api.context import Context, Ctx
+from watchkeeper_alerting.console.access import Visitor
+from watchkeeper_alerting.console.charts import chart
+from watchkeeper_alerting.console.overview import fleet, tables
+from watchkeeper_alerting.console.pages import PageRoute, page
+from watchkeeper_alerting.console.series import (
+    chosen_series,
+    one_a_series,
+    one_a_window,
+    series_link,
+    series_of,
+)
+from watchkeeper_alerting.store import alerts, measurements, objects, tickets
+from watchkeeper_alerting.store.measurements import Filter
+from watchkeeper_shared.errors import NotFound
+from watchkeeper_shared.specs import AISystem
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_MOST = 100_000
+_WINDOWS = 400
+_OPEN = 100
+
+
+@router.get("/")
+def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
+    """Show every system and how it is."""
+    with ctx.database.read() as c:
+        systems = {
+            one.name: msgspec.convert(one.spec, AISystem) for one in objects.listing(c, "AISystem")
+        }
+        found, told = measurements.tallies(c), alerts.open_metrics(c)
+        rows = fleet(systems, found, alerts.open_counts(c), tickets.open_counts(c), told)
+    return page("fleet.html", rows=rows, caller=caller, now=ctx.clock.now())
+
+
+@router.get("/systems/{name}")
+def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
+    """Show the newest measurements of one system."""
+    system = _system(ctx, name)
+    with ctx.database.read() as c:
+        found = measurements.select(c, Filter(system=name, latest=True), _MOST)
+        firing = alerts.listing(c, system=name, over=False, limit=_OPEN)
+        waiting = tickets.listing(c, system=name, over=False, limit=_OPEN)
+    return page(
+        "system.html",
+        name=name,
+        system=system,
+        tables=tables(found),
+        newest=max(found, key=lambda one: one.window_end, default=None),
+        alerts=firing,
+        tickets=waiting,
+        caller=caller,
+        now=ctx.clock.now(),
+        link=series_link,
+    )
+
+
+@router.get("/systems/{name}/series")
+def show_series(  # noqa: PLR0913, PLR0917 - the caller, the context, and what names a series
+    name: str,
+    ctx: Ctx,
+    caller: Visitor,
+    metric: str,
+    column: str = "",
+    segment: str = "",
+    policy: str | None = None,
+    version: str | None = None,
+) -> Response:
+    """Show one metric over time, as a picture and as a table."""
+    _system(ctx, name)
+    wanted = Filter(system=name, metric=metric, column=column, segment=segment)
+    with ctx.database.read() as c:
+        newest = measurements.select(c, replace(wanted, latest=True), _MOST)
+        chosen = chosen_series(newest, policy, version)
+        if chosen is None:
+            raise NotFound(f"nothing was measured yet for {metric} {column} {segment} of {name}")
+        wanted = replace(wanted, policy=chosen.policy, version=chosen.version)
+        series = one_a_window(measurements.select(c, wanted, 2 * _WINDOWS))[-_WINDOWS:]
+    return page(
+        "series.html",
+        name=name,
+        newest=series[-1],
+        series=series,
+        others=[one for one in one_a_series(newest) if series_of(one) != series_of(chosen)],
+        chart=chart(series),
+        caller=caller,
+        link=series_link,
+    )
+
+
+def _system(ctx: Context, name: str) -> AISystem:
+    with ctx.database.read() as c:
+        stored = objects.current(c, "AISystem", name)
+    if stored is None:
+        raise NotFound(f"no system {name!r}")
+    return msgspec.convert(stored.spec, AISystem)
