@@ -17,7 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from watchkeeper_alerting import outgoing
-from watchkeeper_alerting.exposition import Caps, Facts, expose
+from watchkeeper_alerting.exposition import Facts, expose
+from watchkeeper_alerting.gauges import Caps
 from watchkeeper_alerting.store import alerts, measurements, progress, tickets
 from watchkeeper_alerting.store.measurements import Filter
 from watchkeeper_shared.clock import Clock

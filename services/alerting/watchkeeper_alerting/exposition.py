@@ -13,7 +13,9 @@ from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily
 
+from watchkeeper_alerting.gauges import Caps, Page
 from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_shared.metric_limits import Worse, worse
 from watchkeeper_shared.metric_names import Family, family_of
 from watchkeeper_shared.specs import AISystem
 from watchkeeper_shared.states import State
@@ -33,29 +35,6 @@ _WORST_FIRST = (
 STATUSES = {
     state: "insufficient_data" if state is State.INSUFFICIENT else str(state) for state in State
 }
-_HIGH_IS_BAD = (
-    "brier",
-    "log_loss",
-    "ece",
-    "mae",
-    "rmse",
-    "mape",
-    "max_error",
-    "confusion_share",
-)
-_LOW_IS_BAD = ("label_coverage",)
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """The most that becomes labels, and the most measurements that are read for it."""
-
-    models: int = 200
-    features: int = 50
-    groups: int = 20
-    versions: int = 2
-    series: int = 20_000
-    rows: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,71 +63,9 @@ class Facts:
     oldest_ticket: datetime | None = None
 
 
-class _Page:
-    """Collects series in order until the cap, and counts what is left out."""
-
-    def __init__(self, caps: Caps) -> None:
-        self.caps = caps
-        self.families: dict[str, GaugeMetricFamily] = {}
-        self.dropped: Counter[str] = Counter()
-        self._series = 0
-
-    def add(self, name: str, labels: Sequence[str], value: float) -> None:
-        if self._series >= self.caps.series:
-            self.dropped["series"] += 1
-            return
-        self._series += 1
-        if name not in self.families:
-            help_text, label_names = _GAUGES[name]
-            self.families[name] = GaugeMetricFamily(name, help_text, labels=label_names)
-        self.families[name].add_metric(labels, value)
-
-
-_MODEL = ["model"]
-_SERIES = ["model", "version", "feature", "statistic"]
-_BIAS = ["model", "version", "metric", "attribute", "group"]
-_GAUGES: dict[str, tuple[str, list[str]]] = {
-    "watchkeeper_model_info": (
-        "A registered system and one of its active versions; always 1.",
-        ["model", "version", "owner", "risk_tier"],
-    ),
-    "watchkeeper_drift_score": ("How far a feature moved from its reference.", _SERIES),
-    "watchkeeper_prediction_drift_score": ("How far the model's output moved.", _SERIES),
-    "watchkeeper_bias_disparity_ratio": ("A fairness metric that is a ratio; 1 is parity.", _BIAS),
-    "watchkeeper_bias_difference_ratio": (
-        "A fairness metric that is a difference of rates; 0 is parity.",
-        _BIAS,
-    ),
-    "watchkeeper_performance_score": (
-        "How well predictions agree with labels.",
-        ["model", "version", "metric"],
-    ),
-    "watchkeeper_threshold": (
-        "The strictest limit that is in force for a metric.",
-        ["model", "metric", "bound"],
-    ),
-    "watchkeeper_evaluation_samples": (
-        "Rows behind the latest evaluation of a metric.",
-        ["model", "version", "metric"],
-    ),
-    "watchkeeper_evaluation_status": (
-        "1 for the worst state among the latest evaluations of a metric, else 0.",
-        ["model", "metric", "status"],
-    ),
-    "watchkeeper_last_evaluation_timestamp_seconds": ("When the system was last judged.", _MODEL),
-    "watchkeeper_last_prediction_timestamp_seconds": ("The newest event time seen.", _MODEL),
-    "watchkeeper_alerts_open": ("Alerts that are not resolved.", ["model", "severity"]),
-    "watchkeeper_review_tickets_open": ("Tickets that are not closed.", ["model", "state"]),
-    "watchkeeper_review_oldest_open_timestamp_seconds": (
-        "Since when the oldest open ticket waits.",
-        [],
-    ),
-}
-
-
 def expose(facts: Facts, caps: Caps) -> tuple[list[GaugeMetricFamily], Counter[str]]:
     """Return the metric families, and how many series were dropped by reason."""
-    page = _Page(caps)
+    page = Page(caps)
     models = _models(facts, page)
     _counts(facts, models, page)
     by_model: defaultdict[str, list[Measurement]] = defaultdict(list)
@@ -159,13 +76,13 @@ def expose(facts: Facts, caps: Caps) -> tuple[list[GaugeMetricFamily], Counter[s
     return list(page.families.values()), page.dropped
 
 
-def _models(facts: Facts, page: _Page) -> list[str]:
+def _models(facts: Facts, page: Page) -> list[str]:
     names = sorted(facts.systems)
     page.dropped["models"] += len(names[page.caps.models :])
     return names[: page.caps.models]
 
 
-def _counts(facts: Facts, models: Sequence[str], page: _Page) -> None:
+def _counts(facts: Facts, models: Sequence[str], page: Page) -> None:
     known = frozenset(models)
     for name, counts in (
         ("watchkeeper_alerts_open", facts.alerts),
@@ -198,7 +115,7 @@ def _active(found: Sequence[Measurement], caps: Caps) -> list[Measurement]:
     return [one for one in found if one.version in active]
 
 
-def _model(model: str, facts: Facts, found: Sequence[Measurement], page: _Page) -> None:
+def _model(model: str, facts: Facts, found: Sequence[Measurement], page: Page) -> None:
     system = facts.systems[model]
     for version in sorted({one.version for one in found}) or [""]:
         labels = [model, version, system.owner.team, str(system.tier)]
@@ -215,7 +132,7 @@ def _model(model: str, facts: Facts, found: Sequence[Measurement], page: _Page) 
         _score(one, allowed, page)
 
 
-def _metrics(model: str, found: Sequence[Measurement], page: _Page) -> None:
+def _metrics(model: str, found: Sequence[Measurement], page: Page) -> None:
     """Add what there is once for each metric of a model."""
     by_metric: defaultdict[str, list[Measurement]] = defaultdict(list)
     for one in found:
@@ -235,20 +152,14 @@ def _metrics(model: str, found: Sequence[Measurement], page: _Page) -> None:
             page.add("watchkeeper_evaluation_samples", [model, version, metric], rows)
 
 
-def _strictest(metric: str) -> Callable[[Sequence[float]], float]:
-    performs = family_of(metric) is Family.PERFORMANCE and not _rises(metric)
-    return max if performs or metric.endswith("_ratio") or metric in _LOW_IS_BAD else min
-
-
-def _rises(metric: str) -> bool:
-    """Whether more of a performance metric is worse."""
-    return metric in _HIGH_IS_BAD or metric.endswith(("_drop", "_rise"))
+def _strictest(metric: str) -> Callable[[Iterable[float]], float]:
+    return max if worse(metric) is Worse.LOWER else min
 
 
 class _Allowed:
     """Which features and groups of one system become labels."""
 
-    def __init__(self, system: AISystem, page: _Page) -> None:
+    def __init__(self, system: AISystem, page: Page) -> None:
         names = sorted(
             {*system.features, *(n for v in system.versions.values() for n in v.features)}
         )
@@ -266,7 +177,7 @@ class _Allowed:
         return False
 
 
-def _score(one: Measurement, allowed: _Allowed, page: _Page) -> None:
+def _score(one: Measurement, allowed: _Allowed, page: Page) -> None:
     if one.value is None:
         return
     family = family_of(one.metric)
@@ -279,7 +190,7 @@ def _score(one: Measurement, allowed: _Allowed, page: _Page) -> None:
         _bias(one, one.value, allowed, page)
 
 
-def _drift(one: Measurement, value: float, allowed: _Allowed, page: _Page) -> None:
+def _drift(one: Measurement, value: float, allowed: _Allowed, page: Page) -> None:
     labels = [one.system, one.version, one.column, one.metric]
     if one.column in OUTPUTS:
         page.add("watchkeeper_prediction_drift_score", labels, value)
@@ -289,7 +200,7 @@ def _drift(one: Measurement, value: float, allowed: _Allowed, page: _Page) -> No
         page.dropped["features"] += 1
 
 
-def _bias(one: Measurement, value: float, allowed: _Allowed, page: _Page) -> None:
+def _bias(one: Measurement, value: float, allowed: _Allowed, page: Page) -> None:
     if one.column not in allowed.attributes or not allowed.group(one.column, one.segment):
         page.dropped["groups"] += 1
         return

@@ -13,7 +13,7 @@ from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.exporter import Exporter
-from watchkeeper_alerting.exposition import Caps
+from watchkeeper_alerting.gauges import Caps
 from watchkeeper_alerting.testing.builders import DAY
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_shared.db import outbox

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from watchkeeper_alerting.exposition import Caps, Facts, expose
+from watchkeeper_alerting.exposition import Facts, expose
+from watchkeeper_alerting.gauges import Caps
 from watchkeeper_alerting.store.measurements import Measurement
 from watchkeeper_shared.specs import AISystem, FeatureKind, Group, Owner, Task
 
@@ -116,6 +117,24 @@ def test_too_little_data_is_a_status_and_never_a_number() -> None:
     score = {"model": "credit", "version": "1", "metric": "accuracy"}
     assert shown.get_sample_value("watchkeeper_performance_score", score) is None
     assert (status("insufficient_data"), status("ok")) == (1, 0)
+
+
+def test_the_strictest_of_several_limits_is_shown_whichever_side_is_bad() -> None:
+    limits = [0.6, 0.7]
+    found = [
+        measured(metric=metric, policy=f"p{limit}", version=f"{limit}", breach=limit)
+        for metric in ("estimated_accuracy", "true_positive_rate", "brier")
+        for limit in limits
+    ]
+
+    shown = page(Facts({"credit": a_system()}, found))
+
+    def threshold(metric: str) -> float | None:
+        labels = {"model": "credit", "metric": metric, "bound": "crit"}
+        return shown.get_sample_value("watchkeeper_threshold", labels)
+
+    assert threshold("estimated_accuracy") == threshold("true_positive_rate") == 0.7
+    assert threshold("brier") == 0.6
 
 
 def test_the_worst_state_wins() -> None:
