@@ -114,4 +114,5 @@ class Exporter(Collector):
             alerts=alerts.open_counts(c),
             tickets=tickets.open_counts(c),
             oldest_ticket=tickets.oldest_open(c),
+            untold=alerts.untold_counts(c),
         )

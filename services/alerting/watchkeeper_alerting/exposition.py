@@ -53,6 +53,8 @@ class Facts:
         How many are open, by system and severity or state.
     oldest_ticket
         Since when the oldest open ticket waits.
+    untold
+        How many open alerts no channel was told of, by system and severity.
     """
 
     systems: Mapping[str, AISystem]
@@ -61,6 +63,7 @@ class Facts:
     alerts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     tickets: Mapping[tuple[str, str], int] = field(default_factory=dict)
     oldest_ticket: datetime | None = None
+    untold: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def expose(facts: Facts, caps: Caps) -> tuple[list[GaugeMetricFamily], Counter[str]]:
@@ -86,6 +89,7 @@ def _counts(facts: Facts, models: Sequence[str], page: Page) -> None:
     known = frozenset(models)
     for name, counts in (
         ("watchkeeper_alerts_open", facts.alerts),
+        ("watchkeeper_alerts_untold", facts.untold),
         ("watchkeeper_review_tickets_open", facts.tickets),
     ):
         summed: Counter[tuple[str, str]] = Counter()

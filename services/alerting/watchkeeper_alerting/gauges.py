@@ -42,6 +42,10 @@ GAUGES: dict[str, tuple[str, list[str]]] = {
     "watchkeeper_last_evaluation_timestamp_seconds": ("When the system was last judged.", _MODEL),
     "watchkeeper_last_prediction_timestamp_seconds": ("The newest event time seen.", _MODEL),
     "watchkeeper_alerts_open": ("Alerts that are not resolved.", ["model", "severity"]),
+    "watchkeeper_alerts_untold": (
+        "Alerts that are not resolved and that no channel was told of, nor will be.",
+        ["model", "severity"],
+    ),
     "watchkeeper_review_tickets_open": ("Tickets that are not closed.", ["model", "state"]),
     "watchkeeper_review_oldest_open_timestamp_seconds": (
         "Since when the oldest open ticket waits.",

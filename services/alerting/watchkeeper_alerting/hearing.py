@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from watchkeeper_shared.db.applied import Applied
 from watchkeeper_shared.specs import OversightPolicy
 
 
@@ -36,3 +37,11 @@ def unheard(policy: OversightPolicy, in_force: Collection[str]) -> tuple[str, ..
         if rule.breach is not None
         and not set(told(rule.on_breach.channels, in_force)) & set(in_force)
     )
+
+
+def unheard_by_policy(
+    policies: Iterable[Applied[OversightPolicy]], in_force: Collection[str]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the rules that tell nobody, by the name of their policy; others are left out."""
+    found = {one.name: unheard(one.spec, in_force) for one in policies}
+    return {name: rules for name, rules in found.items() if rules}

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from watchkeeper_alerting.alerts import AlertState
 from watchkeeper_alerting.applying import application
@@ -20,6 +21,7 @@ from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_alerting.testing.service import RunningService
 from watchkeeper_alerting.tickets import TicketState
 from watchkeeper_shared.db.keys import Role
+from watchkeeper_shared.db.tables import objects
 
 HOSTILE = "<script>alert(1)</script>"
 SYSTEM = """\
@@ -268,3 +270,62 @@ def test_the_first_page_counts_every_series_of_every_system(
     assert found["js_distance", "drift", "ok"].window_end == DAY + timedelta(days=1)
     assert "error" not in {state for _, _, state in found}
     assert "3 of 30" in page
+
+
+POLICY = """\
+apiVersion: watchkeeper/v1
+kind: OversightPolicy
+metadata: {name: quiet}
+spec:
+  systems: [employment-ma]
+  rules:
+    - {id: slow, metric: latency_p95, breach: 500}
+"""
+CHANNEL = """\
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {name: oncall}
+spec: {type: webhook, url: "http://127.0.0.1:9900/hook"}
+"""
+
+
+def test_a_system_whose_breaches_nobody_is_told_of_says_so(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    visit = Visit(service, Role.VIEWER)
+
+    def pages() -> tuple[str, str]:
+        return visit.get("/").text, visit.get("/systems/employment-ma").text
+
+    def apply(text: str) -> None:
+        with service.database.transaction() as c:
+            application.apply(c, [SourceFile("p.yaml", text)], "admin", service.clock.now())
+
+    apply(POLICY)
+    fleet, system = pages()
+    apply(CHANNEL)
+    heard = "".join(pages())
+
+    assert "nobody is told of breaches" in fleet
+    assert "Nobody is told of a breach of slow (policy quiet)" in system
+    assert "obody is told" not in heard
+
+
+def test_a_system_that_this_release_cannot_read_hides_no_other(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    with service.database.transaction() as c:
+        other = SYSTEM.replace("employment-ma", "loans")
+        application.apply(c, [SourceFile("o.yaml", other)], "admin", service.clock.now())
+        here = objects.c.name == "loans"
+        spec = c.execute(sa.select(objects.c.spec).where(here)).scalar_one()
+        longer = {**spec, "features": {"F" * 129: "numeric"}}
+        c.execute(sa.update(objects).where(here).values(spec=longer))
+    visit = Visit(service, Role.VIEWER)
+
+    fleet, system = visit.get("/"), visit.get("/systems/loans")
+
+    assert "/systems/employment-ma" in fleet.text
+    assert "AISystem/loans is left out" in fleet.text
+    assert system.status_code == 404
+    assert "cannot be read" in system.text

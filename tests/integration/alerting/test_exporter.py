@@ -11,10 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
+from watchkeeper_alerting.breach_records import decode
 from watchkeeper_alerting.counters import Counters
+from watchkeeper_alerting.episodes import Handler
 from watchkeeper_alerting.exporter import Exporter
 from watchkeeper_alerting.gauges import Caps
-from watchkeeper_alerting.testing.builders import DAY
+from watchkeeper_alerting.store import deliveries
+from watchkeeper_alerting.store.deliveries import DeliveryState
+from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.engine import open_engine
@@ -90,6 +94,45 @@ def test_what_waits_for_the_log_and_what_it_refused_is_shown(
     samples = {one.name: one for one in text_string_to_metric_families(page)}
     (oldest,) = samples["watchkeeper_outbox_oldest_timestamp_seconds"].samples
     assert (oldest.labels, oldest.value) == ({"owner": "monitor"}, since)
+
+
+def test_an_open_alert_that_no_channel_was_told_of_is_counted(
+    database: Database, clock: ManualClock
+) -> None:
+    channels = "".join(
+        f"""---
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {{name: {name}}}
+spec: {{type: webhook, url: "http://127.0.0.1:9/hook"}}
+"""
+        for name in ("pager", "mail")
+    )
+    handler = Handler("https://watch.example.org")
+    told = {"silent": (), "refused": ("pager",), "one-refused": None, "queued": ("mail",)}
+    with database.transaction() as c:
+        files = [SourceFile("s.yaml", SYSTEM + channels)]
+        application.apply(c, files, "admin", clock.now())
+        for name, named in told.items():
+            breach = a_breach(breach=name, fingerprint=name, channels=named)
+            handler.handle(c, decode(a_record(breach, event_id=name).value), clock.now())
+        for delivery in deliveries.due(c, clock.now(), 10):
+            if delivery.channel == "pager":
+                deliveries.settle(
+                    c,
+                    delivery.id,
+                    leased_until=delivery.next_attempt_at,
+                    state=DeliveryState.FAILED,
+                    next_attempt_at=clock.now(),
+                    delivered_at=None,
+                    error="gone",
+                )
+
+    page = scrape(database, clock)
+
+    labels = '{model="employment-ma",severity="critical"}'
+    assert f"watchkeeper_alerts_open{labels} 4.0" in page
+    assert f"watchkeeper_alerts_untold{labels} 2.0" in page
 
 
 def test_what_is_applied_and_cannot_be_read_is_named(

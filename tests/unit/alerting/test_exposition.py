@@ -81,6 +81,7 @@ def test_each_family_has_its_name() -> None:
             {("credit", "critical"): 2},
             {("credit", "new"): 3},
             DAY,
+            untold={("credit", "warning"): 1},
         )
     )
 
@@ -103,6 +104,7 @@ def test_each_family_has_its_name() -> None:
     assert value("last_evaluation_timestamp_seconds") == DAY.timestamp()
     assert value("alerts_open", severity="critical") == 2
     assert value("review_tickets_open", state="new") == 3
+    assert value("alerts_untold", severity="warning") == 1
 
 
 def test_too_little_data_is_a_status_and_never_a_number() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,6 +51,7 @@ class FleetRow:
     last_window: datetime | None
     open_alerts: int
     open_tickets: int
+    is_unheard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def fleet(
     alerts: Mapping[tuple[str, str], int],
     tickets: Mapping[tuple[str, str], int],
     open_breaches: Mapping[tuple[str, str], int] | None = None,
+    unheard: Collection[str] = (),
 ) -> list[FleetRow]:
     """Return a row per system: those with trouble first, then by name.
 
@@ -79,6 +81,8 @@ def fleet(
     open_breaches
         How many are open, by system and metric. One that stays open over a window with too
         little data is still what a person must see first.
+    unheard
+        The systems with a rule whose breach nobody is told of.
     """
     told = _per_family(open_breaches or {})
     by_system: defaultdict[str, list[Tally]] = defaultdict(list)
@@ -94,6 +98,7 @@ def fleet(
             max((one.window_end for one in by_system[name]), default=None),
             open_alerts[name],
             open_tickets[name],
+            name in unheard,
         )
         for name, system in systems.items()
     ]

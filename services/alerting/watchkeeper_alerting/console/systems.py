@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from watchkeeper_alerting.api.context import Context, Ctx
+from watchkeeper_alerting.api.context import Ctx
 from watchkeeper_alerting.console.access import Visitor
 from watchkeeper_alerting.console.charts import chart
 from watchkeeper_alerting.console.overview import fleet, tables
@@ -20,8 +20,10 @@ from watchkeeper_alerting.console.series import (
     series_link,
     series_of,
 )
-from watchkeeper_alerting.store import alerts, measurements, objects, tickets
+from watchkeeper_alerting.hearing import unheard_by_policy
+from watchkeeper_alerting.store import alerts, measurements, tickets
 from watchkeeper_alerting.store.measurements import Filter
+from watchkeeper_shared.db.applied import Snapshot, read_snapshot, read_stamp
 from watchkeeper_shared.errors import NotFound
 from watchkeeper_shared.specs import AISystem
 
@@ -36,19 +38,25 @@ _OPEN = 100
 def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
     """Show every system and how it is."""
     with ctx.database.read() as c:
-        systems = {
-            one.name: msgspec.convert(one.spec, AISystem) for one in objects.listing(c, "AISystem")
-        }
-        found, told = measurements.tallies(c), alerts.open_metrics(c)
-        rows = fleet(systems, found, alerts.open_counts(c), tickets.open_counts(c), told)
-    return page("fleet.html", rows=rows, caller=caller, now=ctx.clock.now())
+        applied = read_snapshot(c, read_stamp(c))
+        rows = fleet(
+            applied.systems,
+            measurements.tallies(c),
+            alerts.open_counts(c),
+            tickets.open_counts(c),
+            alerts.open_metrics(c),
+            [name for name in applied.systems if _unheard(applied, name)],
+        )
+    unreadable = applied.unreadable
+    return page("fleet.html", rows=rows, unreadable=unreadable, caller=caller, now=ctx.clock.now())
 
 
 @router.get("/systems/{name}")
 def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
     """Show the newest measurements of one system."""
-    system = _system(ctx, name)
     with ctx.database.read() as c:
+        applied = read_snapshot(c, read_stamp(c))
+        system = _system(applied, name)
         found = measurements.select(c, Filter(system=name, latest=True), _MOST)
         firing = alerts.listing(c, system=name, over=False, limit=_OPEN)
         waiting = tickets.listing(c, system=name, over=False, limit=_OPEN)
@@ -56,6 +64,7 @@ def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
         "system.html",
         name=name,
         system=system,
+        unheard=_unheard(applied, name),
         tables=tables(found),
         newest=max(found, key=lambda one: one.window_end, default=None),
         alerts=firing,
@@ -78,9 +87,9 @@ def show_series(  # noqa: PLR0913, PLR0917 - the caller, the context, and what n
     version: str | None = None,
 ) -> Response:
     """Show one metric over time, as a picture and as a table."""
-    _system(ctx, name)
     wanted = Filter(system=name, metric=metric, column=column, segment=segment)
     with ctx.database.read() as c:
+        _system(read_snapshot(c, read_stamp(c)), name)
         newest = measurements.select(c, replace(wanted, latest=True), _MOST)
         chosen = chosen_series(newest, policy, version)
         if chosen is None:
@@ -99,9 +108,15 @@ def show_series(  # noqa: PLR0913, PLR0917 - the caller, the context, and what n
     )
 
 
-def _system(ctx: Context, name: str) -> AISystem:
-    with ctx.database.read() as c:
-        stored = objects.current(c, "AISystem", name)
-    if stored is None:
-        raise NotFound(f"no system {name!r}")
-    return msgspec.convert(stored.spec, AISystem)
+def _system(applied: Snapshot, name: str) -> AISystem:
+    found = applied.systems.get(name)
+    if found is None:
+        why = applied.unreadable.get(f"AISystem/{name}")
+        raise NotFound(
+            f"no system {name!r}" if why is None else f"{name!r} cannot be read, apply it: {why}"
+        )
+    return found
+
+
+def _unheard(applied: Snapshot, name: str) -> Mapping[str, tuple[str, ...]]:
+    return unheard_by_policy(applied.policies_of.get(name, ()), applied.channels)

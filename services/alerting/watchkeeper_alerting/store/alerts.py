@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from watchkeeper_alerting.alerts import AlertState
-from watchkeeper_shared.db.tables import alerts, tickets
+from watchkeeper_alerting.store.deliveries import DeliveryState
+from watchkeeper_shared.db.tables import alerts, deliveries, tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,22 @@ def open_counts(c: sa.Connection) -> dict[tuple[str, str], int]:
     query = (
         sa.select(alerts.c.system, alerts.c.severity, sa.func.count())
         .where(alerts.c.state != str(AlertState.RESOLVED))
+        .group_by(alerts.c.system, alerts.c.severity)
+    )
+    return {(row[0], row[1]): row[2] for row in c.execute(query)}
+
+
+def untold_counts(c: sa.Connection) -> dict[tuple[str, str], int]:
+    """Return how many open alerts no channel was told of nor will be, by system and severity."""
+    reached = sa.exists().where(
+        deliveries.c.alert == alerts.c.id,
+        sa.or_(
+            deliveries.c.state != str(DeliveryState.FAILED), deliveries.c.delivered_at.is_not(None)
+        ),
+    )
+    query = (
+        sa.select(alerts.c.system, alerts.c.severity, sa.func.count())
+        .where(alerts.c.state != str(AlertState.RESOLVED), ~reached)
         .group_by(alerts.c.system, alerts.c.severity)
     )
     return {(row[0], row[1]): row[2] for row in c.execute(query)}
