@@ -56,7 +56,7 @@ def drop(bootstrap: str, topic: str, codec: str, value: bytes) -> object:
     return told[0]
 
 
-@pytest.mark.parametrize("codec", ["gzip", "zstd", "lz4"])
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "lz4", "snappy"])
 def test_a_bomb_is_refused_by_name_and_reading_goes_on(kafka_bootstrap: str, codec: str) -> None:
     log, topic = KafkaLog(kafka_bootstrap, SystemClock()), fresh("topic")
     log.create_topics({topic: 1})
@@ -70,7 +70,7 @@ def test_a_bomb_is_refused_by_name_and_reading_goes_on(kafka_bootstrap: str, cod
     log.close()
 
 
-@pytest.mark.parametrize("codec", ["gzip", "zstd", "lz4", "none"])
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "lz4", "snappy", "none"])
 def test_what_is_within_the_bound_comes_as_it_was(kafka_bootstrap: str, codec: str) -> None:
     log, topic = KafkaLog(kafka_bootstrap, SystemClock()), fresh("topic")
     log.create_topics({topic: 1})

@@ -99,6 +99,7 @@ class Partitions:
         for at in polled.assigned:
             self._waiting.add(at)
             self._meters.rebalances.labels("assigned").inc()
+        self._pass_by(polled.reached)
         return polled
 
     def claim(self) -> frozenset[TopicPartition]:
@@ -193,6 +194,13 @@ class Partitions:
             for each in self._pending:
                 if each.topic == at.topic:
                     self._reader.halt(each)
+
+    def _pass_by(self, reached: Mapping[TopicPartition, int]) -> None:
+        """Note that nothing is to be read up to an offset: the log counts more than records."""
+        for at, offset in reached.items():
+            pending = self._pending.get(at)
+            if pending is not None and at not in self._waiting and at.topic not in self._stops:
+                pending.next_offset = max(pending.next_offset, offset)
 
     def _read(
         self, record: Record, pending: Pending, read: Read

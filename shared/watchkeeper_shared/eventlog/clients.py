@@ -81,6 +81,10 @@ class Consumer(Protocol):
         """Return how far the client is and where the log ends, where both are known."""
         ...
 
+    def position(self, at: TopicPartition) -> int | None:
+        """Return what comes next of a partition that flows, past what is delivered to nobody."""
+        ...
+
     def joined(self) -> bool:
         """Return whether the group has taken us in, and no rebalance is under way."""
         ...

@@ -24,8 +24,8 @@ import confluent_kafka as confluent
 from watchkeeper_shared.errors import PermanentError, WatchkeeperError
 from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.clients import Outcome, Told
+from watchkeeper_shared.eventlog.confluent_records import record_of
 from watchkeeper_shared.eventlog.confluent_settings import CONSUMER, PRODUCER, common
-from watchkeeper_shared.eventlog.instants import instant
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
 from watchkeeper_shared.eventlog.kafka_handshake import knock
 from watchkeeper_shared.eventlog.kafka_settings import REQUEST_MS, silence
@@ -207,13 +207,15 @@ class Consumer:
     def _sort(self, raw: Any, records: list[Record], lost: dict[TopicPartition, int]) -> None:
         error = raw.error()
         if error is None:
-            record = _record(raw)
+            record = record_of(raw)
             self._next[record.at] = record.offset + 1
             records.append(record)
         elif error.code() == Code._AUTO_OFFSET_RESET:  # noqa: SLF001
             at = TopicPartition(raw.topic(), raw.partition())
             lost[at] = self._next.get(at, raw.offset())
             self._stuck.add(at)
+        elif error.code() == Code._PARTITION_EOF:  # noqa: SLF001
+            self._next[TopicPartition(raw.topic(), raw.partition())] = raw.offset()
         elif error.code() not in _PASSING:
             raise confluent.KafkaException(error)
 
@@ -269,6 +271,10 @@ class Consumer:
         """Return nothing: librdkafka watches over its own fetches."""
         return {}
 
+    def position(self, at: TopicPartition) -> int | None:
+        """Return what came last and one more, or the end that librdkafka told."""
+        return self._next.get(at)
+
     def joined(self) -> bool:
         """Return true: librdkafka joins on its own threads and tells its refusals."""
         return True
@@ -283,15 +289,3 @@ class Consumer:
         """Leave the group."""
         with translated(self._bootstrap, "close a reader"):
             self._client.close()
-
-
-def _record(raw: Any) -> Record:
-    key = raw.key()
-    return Record(
-        TopicPartition(raw.topic(), raw.partition()),
-        raw.offset(),
-        None if key is None else key.decode(errors="replace"),
-        raw.value() or b"",
-        {name: (value or b"").decode(errors="replace") for name, value in raw.headers() or ()},
-        instant(raw.timestamp()[1] * 1000),
-    )

@@ -38,6 +38,8 @@ PRODUCER = {
 CONSUMER = {
     "enable.auto.commit": False,  # positions live with the state
     "auto.offset.reset": "error",  # a lost position must be told, never jump
+    "isolation.level": other.CONSUMER["isolation_level"],
+    "enable.partition.eof": True,  # tells how far it is where nothing is delivered
     "allow.auto.create.topics": False,
     "partition.assignment.strategy": "range",
     "fetch.wait.max.ms": other.CONSUMER["fetch_max_wait_ms"],

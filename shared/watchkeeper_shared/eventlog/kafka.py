@@ -22,9 +22,10 @@ from kafka.record import util as record_util
 from watchkeeper_shared.errors import ConfigError, PermanentError, WatchkeeperError
 from watchkeeper_shared.eventlog.access import Access
 from watchkeeper_shared.eventlog.clients import Outcome
-from watchkeeper_shared.eventlog.instants import instant
+from watchkeeper_shared.eventlog.instants import nearest
 from watchkeeper_shared.eventlog.kafka_bombs import defuse
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
+from watchkeeper_shared.eventlog.kafka_headers import tolerate
 from watchkeeper_shared.eventlog.kafka_network import built
 from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS, silence
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
@@ -140,6 +141,7 @@ class Consumer:
         self._bootstrap = access.bootstrap
         settings = CONSUMER | silence(session)
         defuse()
+        tolerate()
         self._client = built(kafka.KafkaConsumer, access, **settings, group_id=group)
 
     def subscribe(
@@ -211,6 +213,12 @@ class Consumer:
             found = {name: self._client.position(name, timeout_ms=REQUEST_MS) for name in names}
         return {ours(at): (n, ends[at]) for at, n in found.items() if n is not None}
 
+    def position(self, at: TopicPartition) -> int | None:
+        """Return what the client would deliver next."""
+        # The public way may ask the broker, and raises while partitions change hands.
+        state = self._client._subscription.assignment.get(theirs(at))  # noqa: SLF001
+        return None if state is None or state.position is None else int(state.position.offset)
+
     def joined(self) -> bool:
         """Return whether we are in the group, as the client knows."""
         return self._client.group_metadata().state is MemberState.STABLE
@@ -272,5 +280,5 @@ def _record(raw: Any) -> Record:
         None if raw.key is None else raw.key.decode(errors="replace"),
         raw.value or b"",
         {name: (value or b"").decode(errors="replace") for name, value in raw.headers},
-        instant(raw.timestamp * 1000),
+        nearest(raw.timestamp),
     )

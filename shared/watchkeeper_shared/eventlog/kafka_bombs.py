@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import lz4.frame
+import pyarrow as pa
 import zstandard
 from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 
@@ -25,6 +26,12 @@ REFUSED_HEADER = "watchkeeper.refused"
 """Header of the record that stands for a batch that was not unpacked."""
 
 _GZIP = 16 + zlib.MAX_WBITS
+
+_FRAMED = b"\x82SNAPPY\x00"
+"""Java puts Snappy into frames: a head, then blocks, each behind its size."""
+_FRAMES_AT = 16
+_SIZE = 4
+_SEVEN, _MORE = 0x7F, 0x80
 
 
 class _TooMuch(Exception):
@@ -45,8 +52,34 @@ def _zstd(packed: bytes, limit: int) -> bytes:
         return reader.read(limit)
 
 
+def _snappy(packed: bytes, limit: int) -> bytes:
+    """Unpack Snappy by Arrow, which is here anyway: kafka-python asks for one more library."""
+    if not packed.startswith(_FRAMED):
+        return _block(packed, limit)
+    whole, at = bytearray(), _FRAMES_AT
+    while at < len(packed) and len(whole) < limit:
+        begin = at + _SIZE
+        at = begin + int.from_bytes(packed[at:begin], "big")
+        whole += _block(packed[begin:at], limit - len(whole))
+    return bytes(whole)
+
+
+def _block(packed: bytes, limit: int) -> bytes:
+    """Unpack one block; it begins with the size that it grows to, seven bits in a byte."""
+    size = place = 0
+    for byte in packed:
+        size |= (byte & _SEVEN) << place
+        place += 7
+        if not byte & _MORE:
+            break
+    if size > limit:
+        raise _TooMuch
+    return bytes(pa.decompress(packed, size, "snappy", asbytes=True))
+
+
 _UNPACK: dict[int, Callable[[bytes, int], bytes]] = {
     DefaultRecordBatch.CODEC_GZIP: _gzip,
+    DefaultRecordBatch.CODEC_SNAPPY: _snappy,
     DefaultRecordBatch.CODEC_LZ4: _lz4,
     DefaultRecordBatch.CODEC_ZSTD: _zstd,
 }

@@ -91,8 +91,14 @@ class KafkaReader:
             # What was fetched before a change of hands belongs to nobody here.
             records = [record for record in records if record.at in self._flowing]
             self._watch.polled(self._flowing, len(records))
-            if records or assigned or lost or left <= 0:
+            if records or assigned or lost:
                 return Poll(tuple(records), assigned, lost)
+            if left <= 0:
+                return Poll(reached=self._reached())
+
+    def _reached(self) -> dict[TopicPartition, int]:
+        found = {at: self._consumer.position(at) for at in self._flowing}
+        return {at: offset for at, offset in found.items() if offset is not None}
 
     def _take(self, milliseconds: int) -> list[Record]:
         if self._overtaken:

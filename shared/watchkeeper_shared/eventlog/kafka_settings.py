@@ -19,6 +19,7 @@ MAX_REQUEST_BYTES = MAX_RECORD_BYTES + (1 << 20)
 CONSUMER = {
     "enable_auto_commit": False,  # positions live with the state
     "auto_offset_reset": "none",  # a lost position must raise, never jump
+    "isolation_level": "read_committed",  # what a sender took back was never said
     "allow_auto_create_topics": False,
     "max_poll_records": 50,  # a record is a batch of rows
     "fetch_max_wait_ms": 200,

@@ -82,11 +82,15 @@ class Poll:
     lost
         Partitions that are no longer ours; drop what was read and not yet flushed. A
         partition in both was taken away and given back in between: first drop, then start.
+    reached
+        Where reading is, told of partitions that flow when nothing else is told. Between the
+        last record and there is nothing that anybody is given, such as the end of a transaction.
     """
 
     records: Sequence[Record] = ()
     assigned: frozenset[TopicPartition] = frozenset()
     lost: frozenset[TopicPartition] = frozenset()
+    reached: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
 class LogWriter(Protocol):

@@ -47,6 +47,7 @@ class Reading:
             self.start(at, self.positions.get(at, first))
         for record in poll.records:
             self.positions[record.at] = record.offset + 1
+        self.positions.update(poll.reached)
         return poll.records
 
     def halt(self, at: TopicPartition) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from prometheus_client import CollectorRegistry
 
@@ -46,6 +47,17 @@ def node() -> Iterator[KafkaNode]:
     running.__exit__(None, None, None)
 
 
+def body(number: int) -> bytes:
+    row = {
+        "id": f"p-{number}",
+        "system": "loans",
+        "version": "1",
+        "time": "2026-03-02T10:00:00Z",
+        "prediction": 1,
+    }
+    return json.dumps([row]).encode()
+
+
 class Reader:
     """A monitor on a real Kafka, turned by hand."""
 
@@ -69,18 +81,10 @@ class Reader:
 
     def send(self, first: int, count: int) -> None:
         for number in range(first, first + count):
-            row = {
-                "id": f"p-{number}",
-                "system": "loans",
-                "version": "1",
-                "time": "2026-03-02T10:00:00Z",
-                "prediction": 1,
-            }
-            body = json.dumps([row]).encode()
             # Keys of many kinds, so that every partition gets some.
             key = f"loans|{number}"
             headers = {"content-type": "application/json"}
-            message = Message(PREDICTIONS.name, key, body, headers)
+            message = Message(PREDICTIONS.name, key, body(number), headers)
             while self.writer.append(message).exception(30) is not None:
                 pass
 
@@ -134,6 +138,26 @@ def test_a_partition_that_is_added_is_read_from_its_beginning_and_named(
     }
     assert {f"{PREDICTIONS.name}/{number}" for number in range(3)} <= named
     assert reader.breaks() == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_sender_of_transactions_is_read_to_the_end_and_not_past_what_it_says(
+    reader: Reader,
+) -> None:
+    reader.send(0, 5)
+    producer = KafkaProducer(bootstrap_servers=reader.node.bootstrap, transactional_id="sender")
+    producer.init_transactions()
+    headers = [("content-type", b"application/json")]
+    for number, end in ((5, producer.commit_transaction), (6, producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.send(PREDICTIONS.name, body(number), b"loans", headers)
+        producer.flush()
+        end()
+    producer.close()
+
+    # A partition that never seems read to its end would hold its windows open for ever.
+    assert reader.monitor.run_until_idle(timedelta(seconds=90), reader.clock)
+    assert reader.rows() == 6
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
