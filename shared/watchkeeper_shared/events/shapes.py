@@ -103,11 +103,12 @@ def fit(name: str, column: pa.Array, shape: Shape) -> pa.Array:
         detail = f"column {name} of type {column.type} does not fit {shape.value}: {error}"
         raise MalformedRecord(RejectCode.OUT_OF_RANGE, detail) from error
     if fitted is None:
-        raise _unfit(name, column.type, shape)
+        raise unfit(name, column.type, shape)
     return fitted
 
 
-def _unfit(name: str, kind: pa.DataType, shape: Shape) -> MalformedRecord:
+def unfit(name: str, kind: pa.DataType, shape: Shape) -> MalformedRecord:
+    """Return the refusal of a column whose type has nothing to do with its shape."""
     if shape is Shape.INSTANT and pa.types.is_timestamp(kind):
         detail = f"column {name} is {kind} without a zone; send timestamp[us, tz=UTC]"
         return MalformedRecord(RejectCode.TIME_WITHOUT_ZONE, detail)

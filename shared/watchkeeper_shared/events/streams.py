@@ -15,7 +15,7 @@ from watchkeeper_shared.events.envelopes import unpacked_size
 from watchkeeper_shared.events.plans import Plan, Written, plan_of
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
-from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_of
+from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_of, unfit
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """The most that one stream may hold once unpacked."""
@@ -120,7 +120,10 @@ def _canonical(table: pa.Table, kind: Kind) -> pa.RecordBatch:
         shape = shape_of(name, kind)
         if shape is None or _is_empty(column):
             continue
-        whole = column.combine_chunks()
+        try:
+            whole = column.combine_chunks()
+        except KeyError as error:  # pyarrow reads the type, such as months, and has no arrays of it
+            raise unfit(name, column.type, shape) from error
         whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
         _refuse_long_dictionaries(name, whole)
         columns[name] = fit(name, whole, shape)

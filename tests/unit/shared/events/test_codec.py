@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,26 @@ def test_a_column_of_another_kind_is_refused_by_name(
 
     assert error.code == code
     assert name in error.detail
+
+
+def of_months(stream: bytes, name: str) -> bytes:
+    """Change the unit of an interval in a schema, of which pyarrow can only write one."""
+    for at in (place for place, byte in enumerate(stream) if byte == 2):
+        changed = stream[:at] + b"\0" + stream[at + 1 :]
+        with suppress(pa.ArrowException, OSError):
+            if str(pa.ipc.open_stream(changed).schema.field(name).type) == "month_interval":
+                return changed
+    pytest.fail("there is no interval in the stream")
+
+
+def test_a_type_of_which_pyarrow_has_no_arrays_is_refused_by_name() -> None:
+    column = pa.array([(1, 2, 3)] * 3, pa.month_day_nano_interval())
+    stream = of_months(as_stream(columns_of() | {"score": column}), "score")
+
+    error = refused(stream, ARROW)
+
+    assert error.code == "wrong_type"
+    assert "column score is of type month_interval" in error.detail
 
 
 @pytest.mark.parametrize("names", [[], ["other"], ["id"]])
