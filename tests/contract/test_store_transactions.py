@@ -137,6 +137,32 @@ def test_a_server_that_is_not_there_is_an_outage_that_may_end() -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_takes_no_writes_any_more_is_left(
+    database: Database, postgres_url: str
+) -> None:
+    def demote(is_standby: str) -> None:
+        server = open_engine(postgres_url).execution_options(isolation_level="AUTOCOMMIT")
+        with server.connect() as c:
+            name = database.engine.url.database
+            said = f'ALTER DATABASE "{name}" SET default_transaction_read_only = {is_standby}'
+            c.execute(sa.text(said))
+        server.dispose()
+
+    def write(name: str) -> None:
+        with database.transaction() as c:
+            note(c, name)
+
+    demote("on")
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        write("one")
+    demote("off")
+    write("two")  # not on the connection from before
+
+    assert names(database) == {"two"}
+
+
+@pytest.mark.postgres
 def test_connections_that_the_server_closed_are_replaced(
     postgres_url: str, migrated_postgres: str
 ) -> None:

@@ -17,6 +17,9 @@ from watchkeeper_shared.sqlite_files import write_ahead
 BEGIN_READ = "watchkeeper_read"
 """Execution option: the transaction only reads. SQLite then begins it deferred."""
 
+_READ_ONLY = "25006"
+"""PostgreSQL's read_only_sql_transaction."""
+
 _WAIT_SECONDS = 30
 _CONNECT_SECONDS = 10
 _SQLITE_PRAGMAS = (
@@ -118,7 +121,7 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         "tcp_user_timeout": "20000",
         "options": _POSTGRES_OPTIONS,
     }
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         pool_timeout=_WAIT_SECONDS,
@@ -126,3 +129,17 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         isolation_level="READ COMMITTED",
         connect_args={name: value for name, value in defaults.items() if name not in url.query},
     )
+    sa.event.listen(engine, "handle_error", _leave_standby)
+    return engine
+
+
+def _leave_standby(failed: sa.engine.ExceptionContext) -> None:
+    """Take a server that takes no writes for one that is gone, and connect anew.
+
+    One that was demoted keeps its connections and answers every ping; the pool would hold on to it.
+    """
+    options = {} if failed.connection is None else failed.connection.get_execution_options()
+    if options.get("postgresql_readonly"):
+        return  # a reader of ours that writes is a mistake
+    if getattr(failed.original_exception, "sqlstate", None) == _READ_ONLY:
+        failed.is_disconnect = True
