@@ -122,17 +122,25 @@ class Past:
 
     def _merged(self, baseline: Baseline, span: Span) -> Profile:
         """Return the merge of a span; one with two known halves is one addition."""
-        key = baseline.key
-        profile = Profile.empty(baseline.grid, self.slices)
-        for one in self._parts(baseline, span):
-            profile.merge(one)
-        self._profiles[span, key] = profile
+        first, *others = [*self._parts(baseline, span)] or [self._empty(baseline)]
+        profile = first
+        if others or self.slices:
+            profile = self._empty(baseline)
+            for one in (first, *others):
+                profile.merge(one)
+        self._profiles[span, baseline.key] = profile
         if len(self._profiles) > _KEPT:
             del self._profiles[next(iter(self._profiles))]
         return profile
 
+    def _empty(self, baseline: Baseline) -> Profile:
+        return Profile.empty(baseline.grid, self.slices)
+
     def _parts(self, baseline: Baseline, span: Span) -> Iterator[Profile]:
         """Yield what a span is the merge of: a half that was merged before, else its panes."""
+        if len(self.within(span)) < 2:  # noqa: PLR2004 - one pane has no halves
+            yield from self._of_panes(baseline, span)
+            return
         middle = span.start + (span.end - span.start) / 2
         halves = Span(span.start, middle), Span(middle, span.end)
         known = [self._profiles.get((half, baseline.key)) for half in halves]

@@ -6,21 +6,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import curves
-from watchkeeper_monitor.metrics.chisquare import two_samples
+from watchkeeper_monitor.metrics.chisquare import chi_squares
 from watchkeeper_monitor.metrics.distances import Pairs, spreads
 from watchkeeper_monitor.metrics.ragged import Ragged
-from watchkeeper_monitor.metrics.ridits import placed
+from watchkeeper_monitor.metrics.ridits import Ridits
 from watchkeeper_monitor.metrics.values import TwoSample, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.layout import layout_of
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Numbers = tuple[list[float], ...]
 """Value, low, high and, where there is one, the bound; each of every distribution."""
 
@@ -98,10 +98,31 @@ def plan_of(grid: Grid) -> Plan:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Base:
+    """What windows are compared with.
+
+    Parameters
+    ----------
+    bins
+        The reference's counts; all zero without a reference.
+    ridits
+        Of its bins.
+    """
+
+    bins: Ints
+    ridits: Ridits
+
+    @classmethod
+    def of(cls, plan: Plan, bins: Ints) -> _Base:
+        return cls(bins, Ridits.of(plan.cells, bins))
+
+
 @lru_cache(maxsize=256)
-def _bins_of(grid: Grid, reference: Profile, _rows: int) -> Ints:
-    """Return a reference's bins, added up once for all windows that are compared with it."""
-    return plan_of(grid).bins(reference)
+def _base_of(grid: Grid, reference: Profile, _rows: int) -> _Base:
+    """Return a reference's part, worked out once for all windows that are compared with it."""
+    plan = plan_of(grid)
+    return _Base.of(plan, plan.bins(reference))
 
 
 def _known(starts: Ints) -> Ints:
@@ -128,51 +149,118 @@ def measure_many(
         Only these metrics.
     """
     plan, times = plan_of(grid), len(windows)
-    cells = plan.cells.repeated(times)
-    counts = np.concatenate([plan.bins(window) for window in windows])
-    none = np.zeros(plan.cells.size, dtype=np.int64)
-    one = none if reference is None else _bins_of(grid, reference, reference.rows)
-    base = np.concatenate([one] * times)
-    pairs = Pairs.of(cells, counts, base)
+    counts = np.array([plan.bins(window) for window in windows])
+    if reference is None:
+        base = _Base.of(plan, np.zeros_like(counts[0]))
+    else:
+        base = _base_of(grid, reference, reference.rows)
+    pairs = Pairs.of(plan.cells.repeated(times), counts.ravel(), np.tile(base.bins, times))
     n, m = pairs.totals.astype(np.int64).tolist()
-    ordered = [at < len(grid.axes) for at in range(len(plan.names))] * times
-    tests = placed(two_samples(pairs), ordered, cells, counts, base)
+    tests = _tests(pairs, base.ridits.of_windows(counts), len(grid.axes))
+    known = _Known(plan, n, [None] * len(m) if reference is None else m, tests)
     names = [name for name in ON_COUNTS if not {name, f"group_mix_{name}"}.isdisjoint(wanted)]
-    binned = {name: _listed(found) for name, found in spreads(pairs, names).items()}
-    whole = _Measured(plan, n, m, tests, binned, frozenset(wanted))
+    binned = {
+        name: known.binned(name, _listed(found)) for name, found in spreads(pairs, names).items()
+    }
+    whole = _Measured(known, binned, frozenset(wanted))
     return [
         list(whole.values(grid, at * len(plan.names), window, reference))
         for at, window in enumerate(windows)
     ]
 
 
+def _tests(pairs: Pairs, places: Iterable[Floats], ordered: int) -> list[TwoSample]:
+    """Return the test of each distribution; the first of each window know where they lie.
+
+    Parameters
+    ----------
+    places
+        Mean ridit and its variances, `[windows, distributions]`.
+    ordered
+        How many of a window's distributions have ascending cells; they come first.
+    """
+    mean, *variances = places
+    is_ordered = np.arange(mean.size) % mean.shape[-1] < ordered
+    return [
+        TwoSample(statistic, dof, *place) if dof and has_place else TwoSample(statistic, dof)
+        for statistic, dof, has_place, *place in zip(
+            *chi_squares(pairs),
+            is_ordered.tolist(),
+            *(one.ravel().tolist() for one in (mean, *variances)),
+            strict=True,
+        )
+    ]
+
+
 @dataclass(frozen=True, slots=True)
-class _Measured:
-    """What several windows have in common: rows and test of each distribution, and numbers."""
+class _Known:
+    """The distributions of several windows, window after window.
+
+    Parameters
+    ----------
+    n, m, tests
+        Rows of each, those of the reference where there is one, and its test.
+    """
 
     plan: Plan
     n: list[int]
-    m: list[int]
+    m: Sequence[int | None]
     tests: list[TwoSample]
-    binned: dict[str, Numbers]
+
+    def binned(self, metric: str, numbers: Numbers) -> list[Value]:
+        """Return what a metric says of each, or why it says nothing; of attributes, their mix."""
+        plan, windows = self.plan, len(self.n) // len(self.plan.names)
+        mixes = len(plan.names) - plan.mixes
+        metrics = ([metric] * plan.mixes + [f"group_mix_{metric}"] * mixes) * windows
+        columns = metrics, plan.names * windows, self.n, self.m, self.tests
+        return [
+            Value(called, name, "", value, low, high, n, m, test)
+            if n and m
+            else _nothing(called, name, n, m)
+            for called, name, n, m, test, value, low, high in zip(*columns, *numbers, strict=True)
+        ]
+
+    def curved(self, metric: str, numbers: Numbers, axis: int, place: int) -> Value:
+        """Return the same of one axis, with how much binning can hide."""
+        n, m, name = self.n[place], self.m[place], self.plan.names[axis]
+        if not (n and m):
+            return _nothing(metric, name, n, m)
+        value, low, high, bound = (one[axis] for one in numbers)
+        note = f"binning error at most {bound:.2g}"
+        return Value(metric, name, "", value, low, high, n, m, self.tests[place], note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Several windows: their distributions, and what metrics on counts say of each."""
+
+    known: _Known
+    binned: dict[str, list[Value]]
     wanted: frozenset[str]
 
     def values(
         self, grid: Grid, first: int, window: Profile, reference: Profile | None
     ) -> Iterator[Value]:
         """Yield the values of the window whose distributions begin at `first`."""
-        binned = [(name, found) for name, found in self.binned.items() if name in self.wanted]
-        mixes = [(f"group_mix_{name}", name) for name in ON_MIX]
-        mixed = [(name, self.binned[on]) for name, on in mixes if name in self.wanted]
+        known, wanted = self.known, self.wanted
+        of_columns = [found for name, found in self.binned.items() if name in wanted]
+        of_mixes = [self.binned[name] for name in ON_MIX if f"group_mix_{name}" in wanted]
         curved = self._curved(grid, window, reference)
-        for at, name in enumerate(self.plan.names):
-            n, m, test = self.n[first + at], self.m[first + at], self.tests[first + at]
-            if at == grid.score and not n and not m:
+        for at in range(len(known.plan.names)):
+            place = first + at
+            if at == grid.score and not known.n[place] and not known.m[place]:
                 continue
-            one = _Column.of(name, n, None if reference is None else m, test)
-            yield from one.values(binned if at < self.plan.mixes else mixed, first + at)
+            for found in of_columns if at < known.plan.mixes else of_mixes:
+                yield found[place]
             if curved and at < len(grid.axes):
-                yield from one.on_curves(curved, at, constant=not grid.axes[at].sd > 0)
+                for metric, numbers in curved:
+                    yield self._on_curve(grid, metric, numbers, at, place)
+
+    def _on_curve(self, grid: Grid, metric: str, numbers: Numbers, axis: int, place: int) -> Value:
+        value = self.known.curved(metric, numbers, axis, place)
+        if value.value is None or metric != "wasserstein" or grid.axes[axis].sd > 0:
+            return value
+        return nothing(metric, value.column, _CONSTANT, n=value.n, reference_n=value.reference_n)
 
     def _curved(
         self, grid: Grid, window: Profile, reference: Profile | None
@@ -184,51 +272,12 @@ class _Measured:
         return [(metric, _listed(ON_CURVES[metric](at, found))) for metric in wanted]
 
 
-def _listed(arrays: tuple[npt.NDArray[np.float64], ...]) -> Numbers:
+def _listed(arrays: tuple[Floats, ...]) -> Numbers:
     return tuple(array.tolist() for array in arrays)
 
 
-class _Column(msgspec.Struct, frozen=True, gc=False):
-    """One distribution: its name, its totals, its test, and why there is nothing to compare."""
-
-    name: str
-    n: int
-    m: int | None
-    test: TwoSample
-    why: str
-
-    @classmethod
-    def of(cls, name: str, n: int, m: int | None, test: TwoSample) -> _Column:
-        """Return a distribution of n rows, and m of the reference where there is one."""
-        why = ""
-        if m is None:
-            why = _NO_REFERENCE
-        elif not m:
-            why = "the reference has no value in this column"
-        elif not n:
-            why = "the window has no value in this column"
-        return cls(name, n, m, test, why)
-
-    def values(self, metrics: Sequence[tuple[str, Numbers]], at: int) -> Iterator[Value]:
-        """Yield what metrics say of the distribution at a place, or why they say nothing."""
-        for metric, numbers in metrics:
-            if self.why:
-                yield self._nothing(metric, self.why)
-            else:
-                value, low, high = numbers[0][at], numbers[1][at], numbers[2][at]
-                yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test)
-
-    def on_curves(
-        self, metrics: Iterable[tuple[str, Numbers]], at: int, *, constant: bool
-    ) -> Iterator[Value]:
-        """Yield the same of metrics that say how much binning can hide."""
-        for metric, numbers in metrics:
-            if self.why or (constant and metric == "wasserstein"):
-                yield self._nothing(metric, self.why or _CONSTANT)
-                continue
-            value, low, high, bound = (one[at] for one in numbers)
-            note = f"binning error at most {bound:.2g}"
-            yield Value(metric, self.name, "", value, low, high, self.n, self.m, self.test, note)
-
-    def _nothing(self, metric: str, why: str) -> Value:
-        return nothing(metric, self.name, why, n=self.n, reference_n=self.m)
+def _nothing(metric: str, name: str, n: int, m: int | None) -> Value:
+    why = _NO_REFERENCE
+    if m is not None:
+        why = f"the {'window' if m else 'reference'} has no value in this column"
+    return nothing(metric, name, why, n=n, reference_n=m)

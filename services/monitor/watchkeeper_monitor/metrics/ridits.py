@@ -13,55 +13,58 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.metrics.ragged import Ragged
-from watchkeeper_monitor.metrics.values import TwoSample
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def ridits(cells: Ragged, window: Ints, reference: Ints) -> tuple[Floats, Floats, Floats]:
-    """Return the mean ridit of each distribution, and its variances for independent rows.
-
-    The variance of one row is that of the reference's rows, `(1 - sum p^3) / 12` with p the
-    shares of its cells; divided by the window's rows, and by the reference's.
+@dataclass(frozen=True, eq=False)
+class Ridits:
+    """What a reference fixes, once for all windows that are compared with it.
 
     Parameters
     ----------
-    window, reference
-        Counts in ascending cells. A distribution without rows on either side gives numbers
-        that mean nothing.
+    cells
+        Where each distribution stands; its cells are in ascending order.
+    scores
+        Twice the rows below each cell and those in it: integers, so sums are exact.
+    rows
+        Of each distribution; 1 where it has none, and then the numbers mean nothing.
+    variance
+        Of the ridit of one row: `(1 - sum p^3) / 12` with p the shares of the cells.
     """
-    rows, base = np.maximum(cells.sum(window), 1), np.maximum(cells.sum(reference), 1)
-    # Twice the rows below each cell and half of those in it: integers, so sums are exact.
-    below = 2 * cells.running(reference) - reference
-    mean = cells.sum(below * window) / (2.0 * base * rows)
-    counts = reference.astype(np.float64)
-    row = (1 - cells.sum(counts * counts * counts) / base.astype(np.float64) ** 3) / 12
-    return mean, row / rows, row / base
 
+    cells: Ragged
+    scores: Ints
+    rows: Ints
+    variance: Floats
 
-def placed(
-    tests: Sequence[TwoSample],
-    ordered: Sequence[bool],
-    cells: Ragged,
-    window: Ints,
-    reference: Ints,
-) -> list[TwoSample]:
-    """Return the tests, those of ordered cells knowing where the window lies.
+    @classmethod
+    def of(cls, cells: Ragged, reference: Ints) -> Ridits:
+        """Return the ridits of the cells in which a reference was counted."""
+        rows = np.maximum(cells.sum(reference), 1)
+        counts = reference.astype(np.float64)
+        cubes = cells.sum(counts * counts * counts) / rows.astype(np.float64) ** 3
+        return cls(cells, 2 * cells.running(reference) - reference, rows, (1 - cubes) / 12)
 
-    Parameters
-    ----------
-    ordered
-        Which distributions have ascending cells.
-    """
-    numbers = (one.tolist() for one in ridits(cells, window, reference))
-    return [
-        TwoSample(test.statistic, test.dof, *place) if is_ordered and test.dof else test
-        for test, is_ordered, *place in zip(tests, ordered, *numbers, strict=True)
-    ]
+    def of_windows(self, counts: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return mean ridits, and their variances for independent rows.
+
+        The variance of one row divided by the window's rows, and by the reference's; each of
+        the three is `[windows, distributions]`.
+
+        Parameters
+        ----------
+        counts
+            `[windows, cells]`. Without rows the numbers mean nothing.
+        """
+        rows = np.maximum(self.cells.sum(counts), 1)
+        mean = self.cells.sum(self.scores * counts) / (2.0 * self.rows * rows)
+        of_base = np.broadcast_to(self.variance / self.rows, mean.shape)
+        return mean, self.variance / rows, of_base

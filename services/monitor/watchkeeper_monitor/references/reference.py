@@ -136,18 +136,20 @@ class Reference:
         MalformedRecord
             The bytes are no reference, or not all of one.
         """
-        first, newline, body = data.removeprefix(_MAGIC).partition(b"\n")
-        if not data.startswith(_MAGIC) or not newline:
+        newline = data.find(b"\n", len(_MAGIC))
+        if not data.startswith(_MAGIC) or newline < 0:
             raise MalformedRecord("malformed", "these bytes are no reference artifact")
+        # Most of an artifact is its sample, a megabyte and more: it is looked at, not copied.
+        body = memoryview(data)[newline + 1 :]
         try:
-            head = msgspec.json.decode(first, type=_Head)
+            head = msgspec.json.decode(data[len(_MAGIC) : newline], type=_Head)
             ends = head.grid, head.grid + head.profile, head.grid + head.profile + head.sample
             if len(body) != ends[-1]:
                 raise MalformedRecord(
                     "malformed", f"a reference of {ends[-1]} bytes came as {len(body)}"
                 )
-            grid = Grid.from_bytes(body[: ends[0]])
-            profile = Profile.from_bytes(grid, body[ends[0] : ends[1]])
+            grid = Grid.from_bytes(bytes(body[: ends[0]]))
+            profile = Profile.from_bytes(grid, bytes(body[ends[0] : ends[1]]))
             sample = _from_ipc(body[ends[1] :])
         except (msgspec.DecodeError, pa.ArrowInvalid) as error:
             raise MalformedRecord("malformed", f"a broken reference: {error}") from error
@@ -232,6 +234,6 @@ def _ipc(batch: pa.RecordBatch) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _from_ipc(data: bytes) -> pa.RecordBatch:
-    with pa.ipc.open_stream(data) as reader:
+def _from_ipc(data: memoryview) -> pa.RecordBatch:
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
         return reader.read_next_batch()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.metrics import CATALOGUE, Value, curves, measure
+from watchkeeper_monitor.metrics import CATALOGUE, TwoSample, Value, curves, measure
 from watchkeeper_monitor.metrics.chisquare import two_sample
 from watchkeeper_monitor.metrics.distances import psi
 from watchkeeper_monitor.profiles import Profile
@@ -67,6 +67,24 @@ def test_every_number_is_finite_or_explained() -> None:
                 assert all(math.isfinite(one) for one in numbers if one is not None)
                 if value.low is not None and value.high is not None:
                     assert value.low - 1e-12 <= value.value <= value.high + 1e-12
+
+
+def test_only_what_has_an_order_has_a_place() -> None:
+    values = found(rows())
+
+    placed = {}
+    for (metric, column, _), value in values.items():
+        if metric in ("psi", "group_mix_psi"):
+            assert isinstance(value.test, TwoSample)
+            placed[column] = value.test.variance > 0 and 0.3 < value.test.ridit < 0.7
+    assert placed == {
+        "AGEP": True,
+        "score": True,
+        "RELP": False,
+        "prediction": False,
+        "SEX": False,
+        "RAC1P": False,
+    }
 
 
 def test_the_same_metrics_are_answered_whatever_came() -> None:

@@ -17,7 +17,7 @@ from watchkeeper_monitor.metrics import TwoSample, Value
 from watchkeeper_monitor.metrics.chisquare import two_sample
 from watchkeeper_monitor.metrics.intervals import student_beyond
 from watchkeeper_monitor.metrics.ragged import Ragged
-from watchkeeper_monitor.metrics.ridits import placed, ridits
+from watchkeeper_monitor.metrics.ridits import Ridits
 from watchkeeper_monitor.rule.dispersion import FEWEST, Dispersion, Sight, fixed, learnt, sight
 from watchkeeper_monitor.rule.findings import Finding, find
 from watchkeeper_monitor.rule.usual import usual
@@ -31,8 +31,14 @@ CELLS = hnp.arrays(np.int64, 6, elements=st.integers(0, 40)).filter(lambda count
 
 
 def a_test(window: Ints, reference: Ints) -> TwoSample:
-    cells = Ragged.of([window.size])
-    return placed([two_sample(window, reference)], [True], cells, window, reference)[0]
+    plain = two_sample(window, reference)
+    place = (one.item() for one in of_one(window, reference))
+    return TwoSample(plain.statistic, plain.dof, *place) if plain.dof else plain
+
+
+def of_one(window: Ints, reference: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return the mean ridit of one window of one distribution, and its variances."""
+    return Ridits.of(Ragged.of([window.size]), reference).of_windows(window[None, :])
 
 
 def counts(values: Floats, edges: Floats) -> Ints:
@@ -70,13 +76,13 @@ def test_the_mean_ridit_is_the_chance_to_lie_above_the_reference(window: Ints, b
     of_each = (np.repeat(np.arange(6), rows).astype(float) for rows in (window, base))
     u = stats.mannwhitneyu(*of_each, method="asymptotic").statistic if window.any() else 0.0
 
-    mean, variance, base_variance = ridits(Ragged.of([6]), window, base)
+    mean, variance, base_variance = (one.item() for one in of_one(window, base))
 
     scores = (np.cumsum(base) - base / 2) / base.sum()
-    assert mean[0] == pytest.approx(u / window.sum() / base.sum())
+    assert mean == pytest.approx(u / window.sum() / base.sum())
     row = np.average(scores**2, weights=base) - 0.25
-    assert variance[0] * window.sum() == pytest.approx(row, abs=1e-12)
-    assert base_variance[0] * base.sum() == pytest.approx(row, abs=1e-12)
+    assert variance * window.sum() == pytest.approx(row, abs=1e-12)
+    assert base_variance * base.sum() == pytest.approx(row, abs=1e-12)
 
 
 @pytest.mark.parametrize(("cluster", "share"), [(1.0, 0.005), (3.0, 0.01)])
@@ -173,16 +179,15 @@ def test_until_thirty_windows_have_taught_chi_square_has_the_level_to_itself(win
     assert known.usual is None
 
 
-def test_what_has_no_order_has_no_place() -> None:
-    cells, reference = Ragged.of([3, 3]), np.array([40, 30, 30] * 2)
-    window = np.array([20, 10, 70] * 2)
-    test = two_sample(window[:3], reference[:3])
+def test_the_place_of_a_window_counts_each_cell_at_its_middle() -> None:
+    place, _, _ = of_one(np.array([20, 10, 70]), np.array([40, 30, 30]))
 
-    ordered, unordered = placed([test, test], [True, False], cells, window, reference)
+    assert place == pytest.approx(0.2 * 0.2 + 0.1 * 0.55 + 0.7 * 0.85)
 
-    assert unordered == test
-    assert ordered.ridit == pytest.approx(0.2 * 0.2 + 0.1 * 0.55 + 0.7 * 0.85)
+
+def test_where_windows_without_order_lie_is_never_learnt() -> None:
     known = learnt({START: a_sight(0.5)} | {START + timedelta(n): plain() for n in range(1, 90)})
+
     assert known.usual is None
 
 
