@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -30,6 +31,29 @@ def of_others(c: sa.Connection, prefix: str, holder: str, now: datetime) -> froz
     theirs = (leases.c.holder != holder) & (leases.c.expires_at > now)
     names = c.execute(sa.select(leases.c.name).where(theirs, leases.c.name.startswith(prefix)))
     return frozenset(name.removeprefix(prefix) for name in names.scalars())
+
+
+def held(c: sa.Connection, prefix: str, now: datetime) -> dict[str, list[str]]:
+    """Return what each holder holds now, as what follows the prefix, in order."""
+    alive = (leases.c.expires_at > now) & leases.c.name.startswith(prefix)
+    rows = c.execute(sa.select(leases.c.holder, leases.c.name).where(alive).order_by(leases.c.name))
+    found: dict[str, list[str]] = {}
+    for holder, name in rows:
+        found.setdefault(holder, []).append(name.removeprefix(prefix))
+    return found
+
+
+def locked(c: sa.Connection, prefix: str, now: datetime) -> frozenset[str]:
+    """Return who holds leases of a prefix, which nobody changes until the transaction ends."""
+    alive = (leases.c.expires_at > now) & leases.c.name.startswith(prefix)
+    rows = sa.select(leases.c.holder).where(alive).order_by(leases.c.name).with_for_update()
+    return frozenset(c.execute(rows).scalars())
+
+
+def give(c: sa.Connection, names: Iterable[str], holder: str, to: str) -> None:
+    """Hand leases over as they are: whoever takes no care of them loses them in time."""
+    ours = leases.c.name.in_(list(names)) & (leases.c.holder == holder)
+    c.execute(sa.update(leases).where(ours).values(holder=to))
 
 
 def forget_expired(c: sa.Connection, before: datetime) -> int:

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from watchkeeper_monitor.judge.sharing import JUDGES
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_shared.db import tables
+from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.db import leases, tables
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.testing.clocks import ManualClock
 
@@ -72,6 +74,37 @@ def test_a_closed_window_is_judged_before_open_ones(referenced: Any) -> None:
     again = {row.system for row in world.all(tables.windows, judged_at=world.clock.now())}
     assert again == {*OTHERS, SYSTEM}
     slow.stop()
+
+
+def shares(world: Any) -> list[int]:
+    with world.database.read() as c:
+        return sorted(map(len, leases.held(c, JUDGES, world.clock.now()).values()))
+
+
+def test_a_process_that_comes_later_judges_its_share(referenced: Any) -> None:
+    world = referenced
+    for name in OTHERS[1:]:
+        world.apply("AISystem", name, world.spec())
+    for name in (*OTHERS[1:], SYSTEM):
+        send(world, name, 0, seed=1)
+    world.settle()
+    assert shares(world) == [6]
+    later = world.new_monitor()
+    later.step()
+    world.clock.set(world.clock.now() + timedelta(seconds=6))
+    world.monitor.step()
+
+    assert shares(world) == [3, 3]
+    for name in (*OTHERS[1:], SYSTEM):
+        send(world, name, 0, seed=2)
+    for monitor in (later, world.monitor) * 2:
+        monitor.run_until_idle(timedelta(seconds=2), SystemClock())
+    newest = world.all(tables.measurements, metric="volume", current=True)
+    assert {(one.system, one.n) for one in newest} == {
+        (name, 200) for name in (*OTHERS[1:], SYSTEM)
+    }
+    assert shares(world) == [3, 3]
+    later.stop()
 
 
 def judged(world: Any, system: str) -> bool:

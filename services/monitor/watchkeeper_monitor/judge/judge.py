@@ -20,6 +20,7 @@ from watchkeeper_monitor.judge.keeping import Keeper
 from watchkeeper_monitor.judge.measuring import judge_window
 from watchkeeper_monitor.judge.retiring import Retirer
 from watchkeeper_monitor.judge.rota import Rota
+from watchkeeper_monitor.judge.sharing import JUDGES, PRESENT, Sharing
 from watchkeeper_monitor.judge.telling import Teller
 from watchkeeper_monitor.judge.tide import Lag, Tide, tide
 from watchkeeper_monitor.meters import Meters
@@ -46,8 +47,6 @@ PIECE_SECONDS = 1.0
 
 ASIDE = timedelta(minutes=1)
 """So long a system is left out when judging it failed."""
-
-_LEASE = "judge/"
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +93,7 @@ class Judge:
         self._aside = Aside("judge", ASIDE, clock, meters)
         self._rota, self._more = Rota(), False
         self._retirer = Retirer(database, registry, baselines, clock)
+        self._sharing = Sharing(database, clock, holder, pace.lease_ttl)
 
     def step(self, lag: Lag) -> bool:
         """Do a bounded piece, the systems in turn; return whether more is waiting.
@@ -106,6 +106,7 @@ class Judge:
         until = self._clock.monotonic() + PIECE_SECONDS
         systems = self._registry.systems()
         self._aside.only(systems)
+        self._sharing.step()
         if self._rota.is_over:
             self._more = False
         closed, others = self._look_around()
@@ -159,7 +160,7 @@ class Judge:
         now = self._clock.now()
         with self._database.read() as c:
             over = windows.past_their_end(c)
-            others = leases.of_others(c, _LEASE, self._holder, now)
+            others = leases.of_others(c, JUDGES, self._holder, now)
         self._aside.back(others)
         closed = [scope.system for scope, end, mark in over if end + self._lateness(scope) <= mark]
         return list(dict.fromkeys(closed)), others
@@ -170,7 +171,7 @@ class Judge:
         return (spec or DEFAULT_WINDOW).lateness_delta
 
     def _holds_lease(self, c: sa.Connection, system: str, now: datetime) -> bool:
-        return leases.take(c, _LEASE + system, self._holder, now, self._pace.lease_ttl)
+        return leases.take(c, JUDGES + system, self._holder, now, self._pace.lease_ttl)
 
     def _retire(self, system: str, spec: AISystem) -> None:
         """Close breaches that no rule looks at any more."""
@@ -184,8 +185,9 @@ class Judge:
     def give_back(self) -> None:
         """Let another process judge at once; for an orderly end."""
         with self._database.transaction() as c:
+            leases.release(c, PRESENT + self._holder, self._holder)
             for system in self._registry.systems():
-                leases.release(c, _LEASE + system, self._holder)
+                leases.release(c, JUDGES + system, self._holder)
 
     def _join(self, system: str, spec: AISystem) -> bool:
         """Join waiting labels and keep the index in shape, if anything came since the last time."""
