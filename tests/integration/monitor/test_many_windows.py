@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from watchkeeper_monitor.judge import agenda
 from watchkeeper_monitor.judge.judge import WINDOWS_AT_ONCE
 from watchkeeper_shared.db import tables
 
@@ -40,6 +41,21 @@ def test_a_pane_may_be_in_more_windows_than_are_judged_at_once(
     assert unjudged(referenced) == []
     newest = max(row.start for row in referenced.all(tables.windows) if row.rows)
     assert newest.date() == referenced.batch(LATER, 1).column("time")[0].as_py().date()
+
+
+def test_more_panes_may_change_than_one_agenda_is_made_of(
+    referenced: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agenda, "MOST_PANES", 3)
+    referenced.policy(RULES, window={"size": "1d", "step": "6h", "lateness": "1h"})
+    for day in range(4):
+        referenced.predict(day, 50)
+    referenced.go_to(6)
+    referenced.settle()
+
+    assert unjudged(referenced) == []
+    assert sum(row.rows for row in referenced.all(tables.windows)) == 4 * 50 * 4
+    assert {row.revision for row in referenced.all(tables.windows)} == {1}
 
 
 def test_labels_of_two_months_at_once_hold_up_no_later_day(referenced: Any) -> None:

@@ -30,7 +30,9 @@ from watchkeeper_monitor.windows.spans import (
 from watchkeeper_shared.db.registry import Applied
 from watchkeeper_shared.specs import OversightPolicy, WindowSpec
 
-MOST_PANES = 5_000
+MOST_PANES = 500
+"""So many changed panes one agenda is made of; more are looked at once these are judged. What is
+left over is looked at again for the next agenda, so many more would mostly be looked at in vain."""
 MOST_EMPTY = 7
 """After a window with predictions so many without are judged; silence is told, not for ever."""
 
@@ -116,7 +118,8 @@ class Planner:
         waiting = changed - coarse - set(chosen)
         covered = [pane for pane, tasks in over.items() if waiting.isdisjoint(tasks)]
         lost = {task for pane in covered for task in over[pane]} & coarse
-        return Agenda(chosen, covered, more=len(ordered) > limit, not_held=len(lost))
+        more = len(ordered) > limit or (len(dirty) == MOST_PANES and bool(chosen or covered))
+        return Agenda(chosen, covered, more, not_held=len(lost))
 
     def _not_held(self, tasks: Iterable[Task]) -> set[Task]:
         """Return those that nobody can judge: their panes were rolled up or dropped.

@@ -22,6 +22,8 @@ EVERYTHING = int(np.iinfo(np.int64).max)
 """The bound of a sample that nothing was left out of."""
 _AT_ONCE = 32
 """So many samples are gathered before the smallest of them are chosen: each choice copies rows."""
+_FEW = 32
+"""Up to so many rows compressed buffers are larger than plain ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,13 @@ def of_span(panes: Iterable[Sample], k: int) -> Sample | None:
 
 
 def to_bytes(sample: pa.RecordBatch) -> bytes:
-    """Return the sample as an Arrow IPC stream with lz4 buffers."""
+    """Return the sample as an Arrow IPC stream, with lz4 buffers where there are many rows.
+
+    Of few rows they would be larger, and take twenty times as long.
+    """
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    compression = "lz4" if sample.num_rows > _FEW else None
+    options = pa.ipc.IpcWriteOptions(compression=compression)
     with pa.ipc.new_stream(sink, sample.schema, options=options) as stream:
         stream.write_batch(sample)
     return bytes(sink.getvalue())

@@ -26,6 +26,9 @@ _PARTS = 16
 LABELS_SOURCE = "labels"
 """The writer of what labels add; predictions are written per partition."""
 
+_PLACE = ("system", "version", "reference", "pane_start", "pane_end", "source")
+"""The columns that say whose row of a pane it is."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class PaneKey:
@@ -46,26 +49,50 @@ class DirtyPane:
     changed: int
 
 
-def _row(table: sa.Table, key: PaneKey, source: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.system == key.system,
-        table.c.version == key.version,
-        table.c.reference == key.reference,
-        table.c.pane_start == key.pane.start,
-        table.c.pane_end == key.pane.end,
-        table.c.source == source,
+def _is_at(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the condition that a row of `table` is the one at `_at`.
+
+    Statements of one pane are built once: a replayed stream may touch ten thousand panes in a
+    flush, and building a statement takes longer than running it.
+    """
+    columns = (table.c[name] for name in _PLACE)
+    return tuple(one == sa.bindparam(f"at_{one.name}", type_=one.type) for one in columns)
+
+
+_STORED = sa.select(profiles.c.rows, profiles.c.profile).where(*_is_at(profiles))
+_NEW = sa.insert(profiles)
+_MERGED = (
+    sa.update(profiles)
+    .where(*_is_at(profiles))
+    .values(rows=sa.bindparam("to_rows"), profile=sa.bindparam("to_profile"))
+)
+_PARTS_HELD = (
+    sa.select(samples.c.part, samples.c.rows, samples.c.largest)
+    .where(*_is_at(samples))
+    .order_by(samples.c.part)
+)
+_SAMPLES_HELD = sa.select(samples.c.sample, samples.c.largest).where(*_is_at(samples))
+_NO_SAMPLES = sa.delete(samples).where(*_is_at(samples))
+_NEW_SAMPLE = sa.insert(samples)
+_JUDGED = (
+    sa.update(panes)
+    .where(
+        panes.c.system == sa.bindparam("at_system"),
+        panes.c.version == sa.bindparam("at_version"),
+        panes.c.pane_start == sa.bindparam("at_pane_start", type_=panes.c.pane_start.type),
+        panes.c.pane_end == sa.bindparam("at_pane_end", type_=panes.c.pane_end.type),
     )
+    .values(judged=sa.bindparam("seen"), judged_at=sa.bindparam("now"))
+)
+
+
+def _at(key: PaneKey, source: str) -> dict[str, object]:
+    return {f"at_{name}": value for name, value in _values(key, source).items()}
 
 
 def _values(key: PaneKey, source: str) -> dict[str, object]:
-    return {
-        "system": key.system,
-        "version": key.version,
-        "reference": key.reference,
-        "pane_start": key.pane.start,
-        "pane_end": key.pane.end,
-        "source": source,
-    }
+    found = (key.system, key.version, key.reference, key.pane.start, key.pane.end, source)
+    return dict(zip(_PLACE, found, strict=True))
 
 
 def merge_profile(
@@ -78,19 +105,15 @@ def merge_profile(
     Conflict
         What was there was rolled up meanwhile: roll back and repeat.
     """
-    query = sa.select(profiles.c.rows, profiles.c.profile).where(*_row(profiles, key, source))
-    stored = c.execute(query).one_or_none()
+    at = _at(key, source)
+    stored = c.execute(_STORED, at).one_or_none()
     if stored is None:
-        values = _values(key, source) | {"rows": rows, "profile": delta.to_bytes()}
-        c.execute(sa.insert(profiles).values(values))
+        c.execute(_NEW, _values(key, source) | {"rows": rows, "profile": delta.to_bytes()})
         return
     merged = Profile.from_bytes(grid, stored.profile)
     merged.merge(delta)
-    done = c.execute(
-        sa.update(profiles)
-        .where(*_row(profiles, key, source))
-        .values(rows=stored.rows + rows, profile=merged.to_bytes())
-    )
+    values = {"to_rows": stored.rows + rows, "to_profile": merged.to_bytes()}
+    done = c.execute(_MERGED, at | values)
     if done.rowcount != 1:
         raise Conflict(f"the pane {key.pane} of {key.system} was rolled up meanwhile; repeat")
 
@@ -109,22 +132,18 @@ def merge_sample(
     their own, and the parts are made one when they are many. What once was left out does not
     come back when `k` is raised, so no row beyond it is taken from then on.
     """
-    where = _row(samples, key, source)
-    stored = c.execute(
-        sa.select(samples.c.part, samples.c.rows, samples.c.largest)
-        .where(*where)
-        .order_by(samples.c.part)
-    ).all()
+    at = _at(key, source)
+    stored = c.execute(_PARTS_HELD, at).all()
     bound = min((part.largest for part in stored), default=sampling.EVERYTHING)
     fresh = sampling.of_rows(rows, hashes, k, bound)
     if not fresh.rows.num_rows:
         return
     held = sum(part.rows for part in stored) + fresh.rows.num_rows
     if stored and (held > 2 * k or len(stored) >= _PARTS):
-        kept = c.execute(sa.select(samples.c.sample, samples.c.largest).where(*where))
+        kept = c.execute(_SAMPLES_HELD, at)
         parts = [Sample(sampling.from_bytes(part.sample), part.largest) for part in kept]
         fresh = sampling.merged([fresh, *parts], k)
-        c.execute(sa.delete(samples).where(*where))
+        c.execute(_NO_SAMPLES, at)
         stored = []
     values = {
         # Not their number: the first parts may have been dropped.
@@ -133,27 +152,29 @@ def merge_sample(
         "largest": fresh.bound,
         "sample": sampling.to_bytes(fresh.rows),
     }
-    c.execute(sa.insert(samples).values(_values(key, source) | values))
+    c.execute(_NEW_SAMPLE, _values(key, source) | values)
 
 
 def touch(c: sa.Connection, keys: Iterable[PaneKey]) -> None:
     """Note that panes changed. In one order everywhere, so that writers never deadlock."""
     spots = sorted({(key.system, key.version, key.pane) for key in keys})
-    for system, version, pane in spots:
-        fresh = insert(c, panes).values(
-            system=system,
-            version=version,
-            pane_start=pane.start,
-            pane_end=pane.end,
-            changed=1,
-            judged=0,
-        )
-        c.execute(
-            fresh.on_conflict_do_update(
-                index_elements=list(panes.primary_key.columns),
-                set_={"changed": panes.c.changed + 1},
-            )
-        )
+    fresh = insert(c, panes).on_conflict_do_update(
+        index_elements=list(panes.primary_key.columns),
+        set_={"changed": panes.c.changed + 1},
+    )
+    rows = [
+        {
+            "system": system,
+            "version": version,
+            "pane_start": pane.start,
+            "pane_end": pane.end,
+            "changed": 1,
+            "judged": 0,
+        }
+        for system, version, pane in spots
+    ]
+    if rows:
+        c.execute(fresh, rows)
 
 
 def dirty(c: sa.Connection, system: str, limit: int) -> list[DirtyPane]:
@@ -170,14 +191,16 @@ def dirty(c: sa.Connection, system: str, limit: int) -> list[DirtyPane]:
 def judged(c: sa.Connection, system: str, seen: Iterable[DirtyPane], now: datetime) -> None:
     """Note what the judge saw, and when; a flush in between leaves the pane dirty."""
     # In the order in which flushes touch panes, so that the two never deadlock.
-    for one in sorted(seen, key=lambda one: (one.version, one.pane)):
-        c.execute(
-            sa.update(panes)
-            .where(
-                panes.c.system == system,
-                panes.c.version == one.version,
-                panes.c.pane_start == one.pane.start,
-                panes.c.pane_end == one.pane.end,
-            )
-            .values(judged=one.changed, judged_at=now)
-        )
+    rows = [
+        {
+            "at_system": system,
+            "at_version": one.version,
+            "at_pane_start": one.pane.start,
+            "at_pane_end": one.pane.end,
+            "seen": one.changed,
+            "now": now,
+        }
+        for one in sorted(seen, key=lambda one: (one.version, one.pane))
+    ]
+    if rows:
+        c.execute(_JUDGED, rows)
