@@ -33,6 +33,9 @@ class Pace:
         corrected as late.
     duplicate_rows
         A prediction that comes again is recognised among so many newest ones of its system.
+    undeclared_versions
+        So many versions of a system that declares none are watched. Rows of any other are refused
+        as `unknown_version`, until the panes of one of them are rolled up.
     index_memory
         How many bytes of the prediction index are kept in memory; 10 per prediction are enough
         to recognise duplicates without reading.
@@ -60,6 +63,7 @@ class Pace:
     label_patience: timedelta = timedelta(days=35)
     label_horizon: timedelta = timedelta(days=90)
     duplicate_rows: int = 4_000_000
+    undeclared_versions: int = 100
     index_memory: int = 64 << 20
     lease_ttl: timedelta = timedelta(seconds=15)
     longest_pause: timedelta = timedelta(seconds=30)
@@ -86,6 +90,11 @@ class Pace:
                 "WATCHKEEPER_LABEL_HORIZON must not be shorter than WATCHKEEPER_LABEL_PATIENCE and "
                 "WATCHKEEPER_DUPLICATE_ROWS must be at least 1, "
                 f"got {self.label_horizon}, {self.label_patience} and {self.duplicate_rows}"
+            )
+        if self.undeclared_versions < 1:
+            raise ValueError(
+                "WATCHKEEPER_UNDECLARED_VERSIONS must be at least 1, "
+                f"got {self.undeclared_versions}; it bounds systems that declare no versions only"
             )
         if not 1 <= self.sample_rows <= 5_000:  # noqa: PLR2004 - a report takes no more
             raise ValueError(

@@ -15,6 +15,7 @@ from datetime import timedelta
 from threading import Event
 
 from watchkeeper_monitor.flush.flushing import Flushed, Flusher
+from watchkeeper_monitor.flush.versions import Versions
 from watchkeeper_monitor.judge.judge import Judge
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import Partitions
@@ -37,8 +38,7 @@ from watchkeeper_shared.observability.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-_TRIES = 3
-_FIRST_PAUSE = 0.1
+_TRIES, _FIRST_PAUSE = 3, 0.1
 _MOST_PIECES = 200
 _BETWEEN_LOOKS = 10.0
 """How often it is asked whether a topic was made again."""
@@ -80,6 +80,7 @@ class Worker:
         self._flusher = flusher
         self._judge = judge
         self._pace = pace
+        self._admit = Versions(database, clock, pace.undeclared_versions).admit
         self._meters = meters
         self._watchdog = watchdog
         self._partitions: Partitions | None = None
@@ -123,8 +124,7 @@ class Worker:
         except RetryableError as error:
             self._hold("reading_waits", error)
             return True
-        self._pause = 0.0
-        self._trouble = ""
+        self._pause, self._trouble = 0.0, ""
         self._meters.store_away.set(0)
         if not self._partitions.ready:
             self._watchdog.progressed()
@@ -193,7 +193,7 @@ class Worker:
     def _store(self, partitions: Partitions, ready: list[Pending]) -> None:
         started = self._clock.monotonic()
         for pending in ready:
-            self._count(intake.check(pending, self._registry, self._clock.now()))
+            self._count(intake.check(pending, self._registry, self._clock.now(), self._admit))
         done = self._committed(ready)
         self._meters.flush_seconds.observe(self._clock.monotonic() - started)
         self._note(ready, done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -19,6 +20,9 @@ from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.events.validation import check_labels, check_predictions
 from watchkeeper_shared.topics import LABELS
+
+Admit = Callable[[str, Sequence[str]], Collection[str]]
+"""Which versions of a system are watched, given some that are said."""
 
 
 def read(record: Record, registry: Registry) -> Reading | Single | DeadLetter:
@@ -48,11 +52,16 @@ def read(record: Record, registry: Registry) -> Reading | Single | DeadLetter:
     return Reading(system, kind, decoded.batch, refused)
 
 
-def check(pending: Pending, registry: Registry, now: datetime) -> Counter[str]:
+def check(pending: Pending, registry: Registry, now: datetime, admit: Admit) -> Counter[str]:
     """Check the rows that wait, many at once; return how many were refused, by code.
 
     Rows of many small records are checked together, which costs little more than one record:
     those of one schema, so that what one sender sends cannot change how another's is read.
+
+    Parameters
+    ----------
+    admit
+        Asked about the versions of a system that declares none.
     """
     refused: Counter[str] = Counter()
     pending.unpool()
@@ -63,14 +72,32 @@ def check(pending: Pending, registry: Registry, now: datetime) -> Counter[str]:
             found = Counter({RejectCode.UNKNOWN_SYSTEM.value: whole.num_rows})
         else:
             checker = check_labels if kind is Kind.LABELS else check_predictions
-            checked = checker(whole, system, spec, registry.versions(system), now)
+            versions = registry.versions(system)
+            checked = checker(whole, system, spec, versions, now)
             found = Counter(reject.code.value for reject in checked.rejects)
-            if checked.batch.num_rows:
-                pending.batches[system, kind].append(checked.batch)
+            batch = checked.batch if versions else _admitted(checked.batch, system, admit)
+            if batch.num_rows < checked.batch.num_rows:
+                beyond = checked.batch.num_rows - batch.num_rows
+                found[RejectCode.UNKNOWN_VERSION.value] += beyond
+            if batch.num_rows:
+                pending.batches[system, kind].append(batch)
         pending.refuse(system, found)
         refused += found
     pending.unchecked.clear()
     return refused
+
+
+def _admitted(batch: pa.RecordBatch, system: str, admit: Admit) -> pa.RecordBatch:
+    """Return the rows of versions that are watched, and those that name none."""
+    if "version" not in batch.schema.names:
+        return batch
+    version = batch.column("version")
+    said = version.drop_null().unique().to_pylist()
+    known = admit(system, said)
+    if set(said) <= set(known):
+        return batch
+    is_known = pc.is_in(version, value_set=pa.array(sorted(known), pa.string()))
+    return batch.filter(pc.or_(is_known, version.is_null()))
 
 
 def _place(item: tuple[tuple[str, Kind, bytes], object]) -> tuple[str, str]:

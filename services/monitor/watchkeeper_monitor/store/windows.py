@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from watchkeeper_monitor.windows.resolution import Held
 from watchkeeper_monitor.windows.spans import Span, Status
 from watchkeeper_shared.db.tables import panes, progress, windows
 from watchkeeper_shared.db.upsert import insert
@@ -193,3 +194,9 @@ def versions(c: sa.Connection, system: str) -> list[str]:
     """Return the versions of a system that ever had a prediction."""
     query = sa.select(panes.c.version).where(panes.c.system == system).distinct()
     return sorted(c.execute(query).scalars())
+
+
+def unrolled_versions(c: sa.Connection, system: str) -> set[str]:
+    """Return the versions of a system of which something is held as it was counted."""
+    of_system = panes.c.system == system, panes.c.held == Held.PANE.value
+    return set(c.execute(sa.select(panes.c.version).where(*of_system).distinct()).scalars())
