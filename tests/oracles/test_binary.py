@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from watchkeeper_monitor.metrics.calibration import mean_deviation
 from watchkeeper_monitor.metrics.confusion import Table, mcc
 
 EXACT = {
@@ -24,12 +23,6 @@ def labels(stream: Any) -> tuple[Any, Any, Any]:
     return tuple(
         stream.window.column(name).to_numpy(False) for name in ("label", "prediction", "score")
     )
-
-
-def expected_calibration_error(y: Any, score: Any) -> float:
-    bins = np.minimum((score * 15).astype(int), 14)
-    gaps = [abs(y[bins == b].sum() - score[bins == b].sum()) for b in range(15)]
-    return float(sum(gaps) / len(y))
 
 
 @pytest.mark.parametrize("metric", EXACT)
@@ -70,43 +63,6 @@ def test_average_precision_of_rounded_scores_is_exact_and_says_so(
     ):
         assert stream.answers.number(metric) == pytest.approx(oracle(y, score), abs=1e-12)
         assert stream.answers.of(metric).note == "binning error at most 0"
-
-
-def test_calibration_error_is_that_of_the_raw_rows_less_chance(stream: Any) -> None:
-    y, _, score = labels(stream)
-    raw = expected_calibration_error(y, score)
-    rng = np.random.default_rng(0)
-    calibrated = [
-        expected_calibration_error((rng.uniform(size=score.size) < score).astype(int), score)
-        for _ in range(200)
-    ]
-
-    value = stream.answers.of("ece")
-    parts = re.findall(r"\d\.\d{4}", value.note)
-
-    assert float(parts[0]) == pytest.approx(raw, abs=5e-5)
-    assert float(parts[1]) == pytest.approx(float(np.mean(calibrated)), rel=0.05)
-    assert value.value == pytest.approx(raw - float(parts[1]), abs=1e-4)
-
-
-def test_a_calibrated_model_shows_no_calibration_error(
-    answering: Any, survey: Any, rows: Any
-) -> None:
-    window = rows(3_000, 7)
-    score = window.column("score").to_numpy(False)
-    honest = (np.random.default_rng(1).uniform(size=3_000) < score).astype(np.int64)
-    window = window.set_column(window.schema.get_field_index("label"), "label", honest)
-
-    assert expected_calibration_error(honest, score) > 0.01
-    assert answering(survey(), rows(5_000, 1), window).answers.number("ece") < 0.01
-
-
-def test_the_chance_of_a_bin_is_the_mean_deviation_of_a_binomial() -> None:
-    rng = np.random.default_rng(3)
-    for n, p in ((1, 0.3), (7, 0.5), (40, 0.05), (900, 0.7)):
-        drawn = np.abs(rng.binomial(n, p, 200_000) - n * p).mean()
-
-        assert mean_deviation(np.array([n]), np.array([n * p]))[0] == pytest.approx(drawn, rel=0.02)
 
 
 def test_the_error_of_matthews_coefficient_is_that_of_repeated_samples() -> None:

@@ -1,9 +1,25 @@
-"""Calibration error, less what a calibrated model would show by chance.
+"""Calibration error, less what chance adds to it.
+
+The sum over bins of `|positives - sum of scores|` is too great by what chance adds to each,
+between nothing and the mean deviation of a bin whose scores are right (`chance`). That is taken
+off. No estimate of a sum of absolute values is without bias, so half of what may have been
+taken off too much, and too little, widens the interval, and counts against a breach.
+
+Simulated (scores even, U-shaped, rare and narrow; an offset, over-confidence, one bad bin, half
+of the bins bad, gaps of alternating sign; true errors of 0 to 0.15; 4,000 windows each): labels
+shifted by 0.07, a true error of 0.0675, show 0.007 too little at 500 rows and 0.001 at 2,000,
+over-confident scores (0.096) 0.005 and 0.002. A calibrated model shows 0.012, 0.005, 0.002 at 500,
+2,000, 10,000 rows because a value is at least 0. The hardest are gaps of +0.07 and -0.07 in turn:
+0.018 too little at 500 rows, 0.005 at 2,000. Intervals of 95 % held the truth in 94 to 99.9 % of
+windows of 100 to 10,000 rows; tests at a level of 1, 0.1 and 0.01 % with the truth at the limit
+passed in at most 1.2, 0.2 and 0.03 % of windows of 500 rows and more.
 
 References
 ----------
 .. [1] M. P. Naeini, G. F. Cooper, M. Hauskrecht, AAAI 2015 (expected calibration error).
-.. [2] P. Diaconis, S. Zabell, Statistical Science 6, 1991 (de Moivre's mean deviation).
+.. [2] J. Bröcker, Climate Dynamics 39, 2012; A. Kumar, P. Liang, T. Ma, NeurIPS 2019; R. Roelofs
+       et al., AISTATS 2022 (its bias at few rows).
+.. [3] A. Agresti, B. A. Coull, American Statistician 52, 1998 (four rows added).
 """
 
 from __future__ import annotations
@@ -11,8 +27,9 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from watchkeeper_monitor.metrics.chance import mean_deviation, share_of_chance
+from watchkeeper_monitor.metrics.intervals import Interval, Z
 from watchkeeper_monitor.metrics.values import Estimate
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import PROBABILITY
@@ -21,6 +38,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 CALIBRATED_ROWS = 2_000
+_ADDED = 4
+"""Rows with the bin's mean score that its spread counts besides: three labels of one class are
+no proof that all are."""
 
 
 class Calibration(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +53,8 @@ class Calibration(msgspec.Struct, frozen=True, gc=False):
     raw
         `sum of |positives - sum of scores| / n` over 15 equal bins of scores.
     chance
+        What of it chance is taken to have added.
+    calibrated
         What `raw` would be on average if every score were the true probability.
     error
         The standard error of `raw`, the sign of each bin's gap taken as known.
@@ -41,6 +63,7 @@ class Calibration(msgspec.Struct, frozen=True, gc=False):
     n: int
     raw: float
     chance: float
+    calibrated: float
     error: float
 
     @property
@@ -49,14 +72,34 @@ class Calibration(msgspec.Struct, frozen=True, gc=False):
         return max(self.raw - self.chance, 0.0)
 
     @property
+    def over(self) -> float:
+        """How far the value may be too great: half of the chance that was left in it."""
+        return max(self.calibrated - self.chance, 0.0) / 2
+
+    @property
+    def under(self) -> float:
+        """How far the value may be too small: half of the chance that was taken off."""
+        return self.chance / 2
+
+    @property
+    def interval(self) -> Interval:
+        """Where the true error lies, at 95 %."""
+        low = self.value - self.over - Z * self.error
+        high = self.value + self.under + Z * self.error
+        return max(low, 0.0), min(high, 1.0)
+
+    @property
     def test(self) -> Estimate:
         """What a limit is tested with."""
-        return Estimate(self.value, self.error)
+        return Estimate(self.value, self.error, self.over)
 
     @property
     def note(self) -> str:
         """The parts of the value."""
-        return f"{self.raw:.4f} less {self.chance:.4f} that a calibrated model would show"
+        return (
+            f"{self.raw:.4f} less {self.chance:.4f} for chance, "
+            f"which adds {self.calibrated:.4f} to a calibrated model"
+        )
 
 
 def calibrations(window: Profile, first: int | None = None) -> list[Calibration]:
@@ -74,30 +117,28 @@ def calibrations(window: Profile, first: int | None = None) -> list[Calibration]
     rows = window.section("calibration_rows")[:first]
     hits = window.section("calibration_positive")[:first]
     sums = PROBABILITY.total(window.section("calibration_scores")[:first])
-    n = rows.sum(axis=1)
-    whole = np.maximum(n, 1)
-    raw = np.abs(hits - sums).sum(axis=1) / whole
-    chance = mean_deviation(rows, sums).sum(axis=1) / whole
-    spread = np.divide(hits * (rows - hits), rows, out=np.zeros(rows.shape), where=rows > 0)
-    error = np.sqrt(spread.sum(axis=1)) / whole
-    columns = (n.tolist(), raw.tolist(), chance.tolist(), error.tolist())
-    return [Calibration(*each) for each in zip(*columns, strict=True)]
+    return of_bins(rows, hits, sums)
 
 
-def mean_deviation(n: Ints, expected: Floats) -> Floats:
-    """Return the mean of `|X - expected|` for binomial X of n draws with that expectation.
+def of_bins(rows: Ints, hits: Ints, sums: Floats) -> list[Calibration]:
+    """Return the calibration of each line of bins.
 
-    De Moivre's closed form `2 v (1 - p) P(X = v)` with v the least whole number above the
-    expectation [2]_; scores of one bin are taken as equal, which a fifteenth keeps them near.
-
-    Examples
-    --------
-    >>> mean_deviation(np.array([1, 2]), np.array([0.25, 1.0])).round(6).tolist()
-    [0.375, 0.5]
+    Parameters
+    ----------
+    rows, hits, sums
+        Rows, positive labels and sums of scores, `[lines, bins]`.
     """
-    whole = np.maximum(n, 1)
-    p = np.clip(expected / whole, 0.0, 1.0)
-    v = np.minimum(np.floor(expected) + 1, whole)
-    logs = special.gammaln(whole + 1) - special.gammaln(v + 1) - special.gammaln(whole - v + 1)
-    logs = logs + special.xlogy(v, p) + special.xlogy(whole - v, 1 - p)
-    return np.where((n > 0) & (p < 1), 2 * v * (1 - p) * np.exp(logs), 0.0)
+    n = rows.sum(axis=1)
+    whole, filled = np.maximum(n, 1), np.maximum(rows, 1)
+    rate = (hits + _ADDED * sums / filled) / (rows + _ADDED)
+    variance = np.maximum(rows * rate * (1 - rate), 0.0)
+    spread = np.sqrt(variance)
+    known: Floats = np.divide(1.0, spread, out=np.zeros(rows.shape), where=spread > 0)
+    gaps, usual = hits - sums, mean_deviation(rows, sums)
+    shares = share_of_chance(gaps * known, rows * known)
+    raw, off, calibrated = (
+        each.sum(axis=1) / whole for each in (np.abs(gaps), usual * shares, usual)
+    )
+    error = np.sqrt(variance.sum(axis=1)) / whole
+    columns = [each.tolist() for each in (n, raw, off, calibrated, error)]
+    return [Calibration(*each) for each in zip(*columns, strict=True)]

@@ -19,11 +19,21 @@ from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE
 
 
 class Level(msgspec.Struct, frozen=True, gc=False):
-    """What is compared of one group: a value, its standard error, the rows behind it."""
+    """What is compared of one group.
+
+    Parameters
+    ----------
+    value, error, n
+        A value, its standard error, the rows behind it.
+    over, under
+        How far the value may be too great, and too small, sampling error left aside.
+    """
 
     value: float
     error: float
     n: int
+    over: float = 0.0
+    under: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,9 @@ class Levels:
         yield self._over_all(fewest)
 
     def _of_group(self, level: Level, segment: str, note: str) -> Value:
-        low, high = level.value - Z * level.error, level.value + Z * level.error
-        test = Estimate(level.value, level.error)
+        low = level.value - level.over - Z * level.error
+        high = level.value + level.under + Z * level.error
+        test = Estimate(level.value, level.error, level.over)
         return Value(
             self.single,
             self.attribute,
@@ -105,6 +116,7 @@ class Levels:
         high = max(reversed(used), key=lambda one: self.found[one].value)
         least, most = self.found[low], self.found[high]
         gap = most.value - least.value
+        over, under = most.over + least.under, most.under + least.over
         error = math.hypot(least.error, most.error)
         looks = len(used) * (len(used) - 1)
         note = (
@@ -116,11 +128,11 @@ class Levels:
             self.attribute,
             segment,
             gap,
-            max(gap - Z * error, 0.0),
-            gap + Z * error,
+            max(gap - over - Z * error, 0.0),
+            gap + under + Z * error,
             min(least.n, most.n),
             None,
-            Estimate(gap, error, looks=looks),
+            Estimate(gap, error, over, looks),
             note,
         )
 
@@ -137,7 +149,10 @@ def taking_part(rows: Mapping[str, int], able: set[str], least: int) -> tuple[tu
 
 def of_calibration(groups: Groups, against: str, least: int) -> Iterator[Value]:
     """Yield the calibration error of each group, and gaps."""
-    found = {name: Level(one.value, one.error, one.n) for name, one in groups.calibrations.items()}
+    found = {
+        name: Level(one.value, one.error, one.n, one.over, one.under)
+        for name, one in groups.calibrations.items()
+    }
     notes = {name: one.note for name, one in groups.calibrations.items()}
     levels = Levels(
         groups.attribute, "group_ece", "ece_difference", groups.labelled, found, notes, 0.0

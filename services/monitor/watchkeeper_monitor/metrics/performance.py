@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import ranking
 from watchkeeper_monitor.metrics.calibration import Calibration, calibrations
-from watchkeeper_monitor.metrics.confusion import Table, balanced_accuracy, estimated, kappa, mcc
+from watchkeeper_monitor.metrics.confusion import Table, balanced_accuracy, kappa, mcc
 from watchkeeper_monitor.metrics.errors import measure as measure_errors
 from watchkeeper_monitor.metrics.means import of_mean
 from watchkeeper_monitor.metrics.multiclass import measure as measure_classes
@@ -104,5 +103,4 @@ def _mean(
 def _calibration(window: Profile, found: Calibration) -> Value:
     if not found.n:
         return nothing("ece", "", "no labels with a score yet", n=window.labelled)
-    value = estimated("ece", found.test, found.n)
-    return msgspec.structs.replace(value, note=found.note)
+    return Value("ece", "", "", found.value, *found.interval, found.n, None, found.test, found.note)

@@ -75,12 +75,12 @@ _BINARY: dict[str, Entry] = {
         _SUMS,
     ),
     "ece": Entry(
-        "sum over 15 equal bins of |positives - sum of scores| / rows, less what a calibrated "
-        "model would show by chance, at least 0",
+        "sum over 15 equal bins of |positives - sum of scores| / rows, less what chance adds: "
+        "all of the mean deviation of a bin whose gap is noise, nothing of one far off; at least 0",
         _BINS,
-        f"{EXACT}, for these bins",
+        f"{EXACT}, for these bins; bias: `metrics/calibration.py`",
         "numpy on the raw rows; chance: simulation",
-        "Naeini, Cooper and Hauskrecht 2015; chance: de Moivre 1730",
+        "Naeini, Cooper and Hauskrecht 2015; chance: de Moivre 1730, Leone et al. 1961",
         2_000,
     ),
 }
