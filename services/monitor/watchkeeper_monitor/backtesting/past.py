@@ -15,8 +15,9 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references.baselines import Baseline
 from watchkeeper_monitor.store.reading import StoredProfile, counted_on
 from watchkeeper_monitor.windows.resolution import Resolution
+from watchkeeper_monitor.windows.scales import Block, blocks_ending
 from watchkeeper_monitor.windows.spans import Span
-from watchkeeper_shared.specs import AISystem
+from watchkeeper_shared.specs import AISystem, WindowSpec
 
 _KEPT = 512
 """Merged profiles in memory: enough for the halves of the largest blocks of daily windows."""
@@ -73,6 +74,7 @@ class Past:
     _profiles: dict[tuple[Span, str], Profile] = field(default_factory=dict)
     _seen: dict[tuple[Span, str], Seen] = field(default_factory=dict)
     _baselines: dict[Span, Baseline] = field(default_factory=dict)
+    _blocks: dict[Span, tuple[Block, ...]] = field(default_factory=dict)
 
     def baseline(self, span: Span) -> Baseline:
         """Return the baseline that the judge would have taken for a window."""
@@ -82,6 +84,15 @@ class Past:
             found = self.under(counted_on(inside, self.current.key)) or self.current
             self._baselines[span] = found
         return found
+
+    def blocks(self, window: Span, spec: WindowSpec) -> tuple[Block, ...]:
+        """Return the blocks that end with a window and are held, found once for all policies."""
+        blocks = self._blocks.get(window)
+        if blocks is None:
+            found = blocks_ending(window, spec)
+            blocks = tuple(block for block in found if self.held.holds(block.span))
+            self._blocks[window] = blocks
+        return blocks
 
     def measure(self, spans: Iterable[tuple[Baseline, Span]]) -> None:
         """Measure spans, many at once; `seen` then gives what they say.

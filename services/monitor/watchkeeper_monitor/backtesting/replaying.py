@@ -18,7 +18,7 @@ from watchkeeper_monitor.rule.dispersion import MOST
 from watchkeeper_monitor.rule.experience import Broken, Experience, Key, Sights
 from watchkeeper_monitor.rule.judgements import Measurement, Pool, Series, Watched
 from watchkeeper_monitor.rule.stretches import Point, fold
-from watchkeeper_monitor.windows.scales import Block, blocks_ending, is_side_by_side
+from watchkeeper_monitor.windows.scales import Block, is_side_by_side
 from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
@@ -152,8 +152,7 @@ class _Judge:
         """Return the blocks that end with a window and are held, if a limit could be passed."""
         if all(rule.breach is None for rule in self.policy.rules):
             return ()
-        found = blocks_ending(window, self.policy.window)
-        return tuple(block for block in found if self.past.held.holds(block.span))
+        return self.past.blocks(window, self.policy.window)
 
     def window(self, baseline: Baseline, window: Span, blocks: Sequence[Block]) -> None:
         """Judge one window and remember what it said."""
