@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from watchkeeper_shared.errors import ConfigError
+from watchkeeper_shared.observability.heads import BoundedProtocol
 
 _DRAIN_SECONDS = 25  # Kubernetes kills 30 seconds after SIGTERM
 _BACKLOG = 2048
@@ -70,6 +71,7 @@ def serve(
         url = _url(listener)
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
             log_config=None,  # our own logs are configured already
             access_log=False,
             server_header=False,
