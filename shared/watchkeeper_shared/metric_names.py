@@ -137,7 +137,10 @@ def family_of(metric: str) -> Family | None:
     return _FAMILY_OF.get(metric)
 
 
-BY_CLASS = ("class_precision", "class_recall", "class_f1", "confusion_share")
+CONFUSION = "confusion_share"
+"""The metric whose segments are no rows but what a class was taken for: `prediction=3`."""
+
+BY_CLASS = ("class_precision", "class_recall", "class_f1", CONFUSION)
 """Metrics of a multiclass system whose column is a class."""
 
 BY_FEATURE = (Family.DRIFT, Family.DATA_QUALITY)

@@ -408,3 +408,14 @@ def test_a_long_list_of_rules_is_cut() -> None:
     many = WITHOUT_CHANNEL.rstrip("-\n") + "\n" + "".join(rule % one for one in range(7))
 
     assert "drift-2 and 4 more, only" in doubts_of(many)[0]
+
+
+def test_a_rule_on_confusion_names_what_a_class_was_taken_for() -> None:
+    def of(segments: str) -> list[str]:
+        rule = f'metric: confusion_share, columns: ["2"], segments: {segments},'
+        return mistakes_of(GOOD.replace('metric: psi, columns: ["*"],', rule))
+
+    assert of('["prediction=3", "prediction=a&b=c"]') == []
+    for wrong in ('["SEX=2"]', '["prediction="]', '["prediction"]', "[]"):
+        (said,) = of(wrong)
+        assert "rule drift: confusion_share needs segments such as prediction=CLASS" in said

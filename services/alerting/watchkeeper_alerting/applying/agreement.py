@@ -11,6 +11,7 @@ from watchkeeper_alerting.applying.located import Mistake
 from watchkeeper_alerting.applying.sense import nonsense
 from watchkeeper_shared.metric_names import (
     BY_CLASS,
+    CONFUSION,
     METRIC_NAMES,
     Family,
     family_of,
@@ -105,6 +106,9 @@ def _columns(
 def _segments(
     document: Document, rule: Rule, systems: Mapping[str, AISystem], at: tuple[str | int, ...]
 ) -> Iterator[Mistake]:
+    if rule.metric == CONFUSION:
+        yield from _confused(document, rule, at)
+        return
     for index, segment in enumerate(rule.segments):
         where = (*at, "segments", index)
         named = _attributes_in(segment, rule.metric)
@@ -117,6 +121,14 @@ def _segments(
                 if attribute not in system.groups:
                     detail = f"rule {rule.id}: system {name} declares no group {attribute!r}"
                     yield document.mistake(detail + _hint(attribute, system.groups), *where)
+
+
+def _confused(document: Document, rule: Rule, at: tuple[str | int, ...]) -> Iterator[Mistake]:
+    """Find what names no class that another was taken for; no declaration lists the classes."""
+    named = [segment.partition("=") for segment in rule.segments]
+    if not named or not all(name == "prediction" and called for name, _, called in named):
+        detail = f"rule {rule.id}: {CONFUSION} needs segments such as prediction=CLASS"
+        yield document.mistake(f"{detail}, what the class in `columns` was taken for", *at)
 
 
 def _attributes_in(segment: str, metric: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_shared.errors import InvalidObject
-from watchkeeper_shared.metric_names import Family, family_of
+from watchkeeper_shared.metric_names import CONFUSION, Family, family_of
 from watchkeeper_shared.specs import Rule
 
 Bools = npt.NDArray[np.bool_]
@@ -24,10 +24,12 @@ Bools = npt.NDArray[np.bool_]
 def slices_of(rules: Iterable[Rule]) -> tuple[str, ...]:
     """Return the slices that rules look at, in text order.
 
-    The segments of fairness and of estimates are groups, which every profile counts anyway.
+    The segments of fairness and of estimates are groups, which every profile counts anyway, and
+    those of `confusion_share` are predicted classes.
     """
     counted = (Family.FAIRNESS, Family.ESTIMATED)
-    named = (rule.segments for rule in rules if family_of(rule.metric) not in counted)
+    sliced = (one for one in rules if family_of(one.metric) not in counted)
+    named = (rule.segments for rule in sliced if rule.metric != CONFUSION)
     return tuple(sorted({segment for segments in named for segment in segments if segment}))
 
 

@@ -171,3 +171,8 @@ def test_a_segment_that_cannot_be_read_counts_nothing_and_stops_nobody() -> None
 
     assert found["volume", "", "SEX"].value is None
     assert (found["volume", "", "SEX=2"].value or 0) > 0
+
+
+def test_what_a_class_was_taken_for_is_no_slice_of_rows() -> None:
+    confused = Rule(id="c", metric="confusion_share", segments=("prediction=3",), breach=0.1)
+    assert slices_of([confused]) == ()
