@@ -5,6 +5,7 @@ References
 .. [1] Y. M. M. Bishop, S. E. Fienberg, P. W. Holland, "Discrete Multivariate Analysis", 1975,
        section 11.3.3 (variance of phi, which for two classes is Matthews' coefficient).
 .. [2] J. Cohen, Educational and Psychological Measurement 20, 1960 (kappa and its error).
+.. [3] A. Agresti, B. A. Coull, American Statistician 52, 1998 (four rows added for an interval).
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.metrics.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z, mean_of_rates
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+_ADDED = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +84,30 @@ def balanced_accuracy(table: Table) -> Value:
     recall, kept = table.hits / table.positive, table.rejected / table.negative
     variance = recall * (1 - recall) / table.positive + kept * (1 - kept) / table.negative
     test = Estimate((recall + kept) / 2, math.sqrt(variance) / 2)
-    return estimated("balanced_accuracy", test, table.n)
+    ends = mean_of_rates([(table.hits, table.positive), (table.rejected, table.negative)])
+    return Value("balanced_accuracy", "", "", test.value, *ends, table.n, None, test)
 
 
 def mcc(table: Table) -> Value:
     """Return Matthews' coefficient; none where a margin of the table is empty."""
-    uncalled = table.n - table.called
-    margins = table.positive * table.negative * table.called * uncalled
-    if not margins:
+    if not table.positive * table.negative * table.called * (table.n - table.called):
         why = "labels or predictions are of one class" if table.n else "no labels yet"
         return nothing("mcc", "", why, n=table.n)
-    cross = table.hits * table.rejected - table.missed * table.false_alarms
-    phi = cross / math.sqrt(margins)
-    rows = (table.positive - table.negative) / math.sqrt(table.positive * table.negative)
-    columns = (table.called - uncalled) / math.sqrt(table.called * uncalled)
+    cells = table.hits, table.missed, table.false_alarms, table.rejected
+    return _agreement("mcc", _phi(*cells), _phi(*(cell + _ADDED / 4 for cell in cells)), table.n)
+
+
+def _phi(hits: float, missed: float, false_alarms: float, rejected: float) -> Estimate:
+    positive, negative = hits + missed, false_alarms + rejected
+    called, uncalled = hits + false_alarms, missed + rejected
+    cross = hits * rejected - missed * false_alarms
+    phi = cross / math.sqrt(positive * negative * called * uncalled)
+    rows = (positive - negative) / math.sqrt(positive * negative)
+    columns = (called - uncalled) / math.sqrt(called * uncalled)
     variance = (
         1 - phi**2 + (phi + phi**3 / 2) * rows * columns - 0.75 * phi**2 * (rows**2 + columns**2)
     )
-    return estimated("mcc", Estimate(phi, math.sqrt(max(variance, 0.0) / table.n)), table.n, -1.0)
+    return Estimate(phi, math.sqrt(max(variance, 0.0) / (positive + negative)))
 
 
 def kappa(confusion: Ints) -> Value:
@@ -105,9 +115,28 @@ def kappa(confusion: Ints) -> Value:
     n = int(confusion.sum())
     if not n:
         return nothing("kappa", "", "no labels yet")
+    found = _kappa(confusion.astype(np.float64))
+    if found is None:
+        return nothing("kappa", "", "labels and predictions are of one class", n=n)
+    added = np.asarray(confusion + _ADDED / confusion.size, dtype=np.float64)
+    return _agreement("kappa", found, _kappa(added) or found, n)
+
+
+def _kappa(confusion: Floats) -> Estimate | None:
+    n = float(confusion.sum())
     agreed = float(np.trace(confusion)) / n
     chance = float(np.dot(confusion.sum(axis=0), confusion.sum(axis=1))) / n**2
     if chance >= 1:
-        return nothing("kappa", "", "labels and predictions are of one class", n=n)
+        return None
     error = math.sqrt(agreed * (1 - agreed) / n) / (1 - chance)
-    return estimated("kappa", Estimate((agreed - chance) / (1 - chance), error), n, -1.0)
+    return Estimate((agreed - chance) / (1 - chance), error)
+
+
+def _agreement(metric: str, found: Estimate, added: Estimate, n: int) -> Value:
+    """Return an agreement, its interval that of the table with four rows added to its cells.
+
+    By itself a table without an error says that there never will be one.
+    """
+    low = max(-1.0, min(found.value, added.value - Z * added.error))
+    high = min(1.0, max(found.value, added.value + Z * added.error))
+    return Value(metric, "", "", found.value, low, high, n, None, found)

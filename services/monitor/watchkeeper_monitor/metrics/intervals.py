@@ -11,21 +11,25 @@ References
 .. [3] R. G. Newcombe, Statistics in Medicine 17, 1998, 873-890, method 10 (difference).
 .. [4] S. D. Walter, Biometrics 31, 1975 (ratio, logarithm with one half added).
 .. [5] C. P. Farrington, G. Manning, Statistics in Medicine 9, 1990 (difference under a limit).
+.. [6] R. G. Newcombe, Statistics in Medicine 25, 2006, 559-573, method 5 (ROC AUC).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from scipy import special
 
 LEVEL = 0.95
 Z = float(special.ndtri(0.5 + LEVEL / 2))
 
+_HALVINGS = 40
+
 Interval = tuple[float, float]
 
 
-def wilson(successes: int, n: int) -> Interval:
+def wilson(successes: float, n: int) -> Interval:
     """Return the score interval of one rate.
 
     Examples
@@ -58,6 +62,47 @@ def newcombe_of(rate_a: float, of_a: Interval, rate_b: float, of_b: Interval) ->
     low = gap - math.hypot(rate_a - of_a[0], of_b[1] - rate_b)
     high = gap + math.hypot(of_a[1] - rate_a, rate_b - of_b[0])
     return max(-1.0, low), min(1.0, high)
+
+
+def mean_of_rates(rates: Sequence[tuple[int, int]]) -> Interval:
+    """Return the interval of the mean of independent rates `(successes, n)`.
+
+    As for a difference: the distances to the ends of the Wilson intervals, added in quadrature,
+    which are not 0 where a rate is 1.
+    """
+    shares, ends = [s / n for s, n in rates], [wilson(s, n) for s, n in rates]
+    pairs = list(zip(shares, ends, strict=True))
+    mean = sum(shares) / len(rates)
+    down = math.hypot(*(share - end[0] for share, end in pairs)) / len(rates)
+    up = math.hypot(*(end[1] - share for share, end in pairs)) / len(rates)
+    return max(0.0, mean - down), min(1.0, mean + up)
+
+
+def area(value: float, positives: int, negatives: int) -> Interval:
+    """Return the score interval of an area under the ROC curve [6]_.
+
+    The areas that lie Z of their own standard errors from the value: near 1, and of few
+    positives, the error that the ranks show is too small, and 0 at 1.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in area(1.0, 20, 20)]
+    [0.899, 1.0]
+    """
+    return _area_end(value, 0.0, positives, negatives), _area_end(value, 1.0, positives, negatives)
+
+
+def _area_end(value: float, far: float, positives: int, negatives: int) -> float:
+    pairs, half = positives * negatives, (positives + negatives) / 2 - 1
+    near = value
+    for _ in range(_HALVINGS):
+        a = (near + far) / 2
+        variance = a * (1 - a) * (1 + half * ((1 - a) / (2 - a) + a / (1 + a))) / pairs
+        if abs(value - a) > Z * math.sqrt(max(variance, 0.0)):
+            far = a
+        else:
+            near = a
+    return far
 
 
 def log_ratio(a: tuple[int, int], b: tuple[int, int]) -> Interval:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics.confusion import estimated, kappa
-from watchkeeper_monitor.metrics.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z, mean_of_rates
 from watchkeeper_monitor.metrics.shares import of_f1, share
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
@@ -76,7 +76,10 @@ def _balanced(right: Ints, actual: Ints, n: int) -> Value:
     held = actual > 0
     recall = right[held] / actual[held]
     error = math.sqrt(float((recall * (1 - recall) / actual[held]).sum())) / len(recall)
-    return estimated("balanced_accuracy", Estimate(float(recall.mean()), error), n)
+    test = Estimate(float(recall.mean()), error)
+    rates = list(zip(right[held].tolist(), actual[held].tolist(), strict=True))
+    ends = mean_of_rates(rates)
+    return Value("balanced_accuracy", "", "", test.value, *ends, n, None, test)
 
 
 def _weighted(metric: str, hits: Floats, base: Ints, actual: Ints, twice: int) -> Value:

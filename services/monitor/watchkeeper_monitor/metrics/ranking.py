@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import special
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.metrics.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Interval, Z, area, wilson
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 
@@ -38,8 +38,10 @@ def measure(grid: Grid, window: Profile) -> Iterator[Value]:
         return
     used = np.flatnonzero(scores.any(axis=0))
     mixed = ~_single(grid)[used]
-    yield _value("roc_auc", roc_auc(negative[used], positive[used], mixed), n + p)
-    yield _value("pr_auc", average_precision(negative[used], positive[used], mixed), n + p)
+    roc = roc_auc(negative[used], positive[used], mixed)
+    yield _value("roc_auc", roc, area(roc.value, p, n), n + p)
+    precision = average_precision(negative[used], positive[used], mixed)
+    yield _value("pr_auc", precision, wilson(precision.value * p, p), n + p)
 
 
 @lru_cache(maxsize=256)
@@ -50,9 +52,13 @@ def _single(grid: Grid) -> Bools:
     return np.concatenate([[False], inner, [False]])
 
 
-def _value(metric: str, test: Estimate, n: int) -> Value:
-    low = max(0.0, test.value - test.bound - Z * test.error)
-    high = min(1.0, test.value + test.bound + Z * test.error)
+def _value(metric: str, test: Estimate, score: Interval, n: int) -> Value:
+    """Return an area with the wider of two intervals: the normal one, and a score interval.
+
+    Near 1 the normal one is too narrow, of curves of an odd shape the other may be.
+    """
+    low = max(0.0, min(score[0], test.value - Z * test.error) - test.bound)
+    high = min(1.0, max(score[1], test.value + Z * test.error) + test.bound)
     note = f"binning error at most {test.bound:.2g}"
     return Value(metric, "", "", test.value, low, high, n, None, test, note)
 
