@@ -16,6 +16,7 @@ from scipy import stats
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.metrics.confusion import Table, balanced_accuracy, kappa, mcc
 from watchkeeper_monitor.metrics.intervals import area, wilson
+from watchkeeper_monitor.metrics.multiclass import _mean
 from watchkeeper_monitor.metrics.ranking import _value, average_precision, roc_auc
 
 GOOD = (0.3, 0.005, 0.005, 0.69)
@@ -45,6 +46,23 @@ def test_what_a_table_says_holds_the_truth(shares: tuple[float, ...], n: int) ->
         ),
     ):
         assert coverage(values, truth) > 0.92
+
+
+@pytest.mark.parametrize("n", [500, 5_000])
+def test_means_over_classes_hold_the_truth(n: int) -> None:
+    shares = np.array([[330, 2, 1], [3, 330, 2], [1, 1, 330]]) / 1_000
+    right = np.diagonal(shares)
+    f1 = 2 * right / (shares.sum(axis=0) + shares.sum(axis=1))
+    drawn = np.random.default_rng(n).multinomial(n, shares.ravel(), 500).reshape(-1, 3, 3)
+    hits = [np.diagonal(one).astype(np.float64) for one in drawn]
+    sides = [one.sum(axis=0) + one.sum(axis=1) for one in drawn]
+    found = [_mean("f1", 2 * hit, both, n, 2) for hit, both in zip(hits, sides, strict=True)]
+    recalls = [
+        _mean("recall", hit, one.sum(axis=1), n, 1) for hit, one in zip(hits, drawn, strict=True)
+    ]
+
+    assert coverage(found, float(f1.mean())) > 0.92
+    assert coverage(recalls, float((right / shares.sum(axis=1)).mean())) > 0.92
 
 
 @pytest.mark.parametrize(("n", "positives", "distance"), [(100, 10, 3.0), (500, 5, 3.5)])

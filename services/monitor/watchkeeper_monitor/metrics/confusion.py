@@ -69,13 +69,6 @@ class Table:
         return cls(hits, missed, false_alarms, int(confusion.sum()) - hits - missed - false_alarms)
 
 
-def estimated(metric: str, test: Estimate, n: int, least: float = 0.0) -> Value:
-    """Return a value between `least` and 1 with its normal interval."""
-    low = max(least, test.value - Z * test.error)
-    high = min(1.0, test.value + Z * test.error)
-    return Value(metric, "", "", test.value, low, high, n, None, test)
-
-
 def balanced_accuracy(table: Table) -> Value:
     """Return the mean of recall and specificity."""
     if not table.positive or not table.negative:

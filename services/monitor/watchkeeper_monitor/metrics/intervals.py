@@ -65,17 +65,22 @@ def newcombe_of(rate_a: float, of_a: Interval, rate_b: float, of_b: Interval) ->
 
 
 def mean_of_rates(rates: Sequence[tuple[int, int]]) -> Interval:
-    """Return the interval of the mean of independent rates `(successes, n)`.
+    """Return the interval of the mean of independent rates `(successes, n)`."""
+    even = 1 / len(rates)
+    low, high = sum_of([(even, s / n, wilson(s, n)) for s, n in rates])
+    return max(0.0, low), min(1.0, high)
 
-    As for a difference: the distances to the ends of the Wilson intervals, added in quadrature,
-    which are not 0 where a rate is 1.
+
+def sum_of(parts: Sequence[tuple[float, float, Interval]]) -> Interval:
+    """Return the interval of a sum of independent numbers `(weight, number, its interval)`.
+
+    As for a difference: the distances to the ends, added in quadrature. Those of a Wilson
+    interval are not 0 where a rate is 1.
     """
-    shares, ends = [s / n for s, n in rates], [wilson(s, n) for s, n in rates]
-    pairs = list(zip(shares, ends, strict=True))
-    mean = sum(shares) / len(rates)
-    down = math.hypot(*(share - end[0] for share, end in pairs)) / len(rates)
-    up = math.hypot(*(end[1] - share for share, end in pairs)) / len(rates)
-    return max(0.0, mean - down), min(1.0, mean + up)
+    value = sum(weight * number for weight, number, _ in parts)
+    down = math.hypot(*(weight * (number - ends[0]) for weight, number, ends in parts))
+    up = math.hypot(*(weight * (ends[1] - number) for weight, number, ends in parts))
+    return value - down, value + up
 
 
 def area(value: float, positives: int, negatives: int) -> Interval:
