@@ -102,7 +102,8 @@ def judge(  # noqa: PLR0913 - values, limits, and what else a decision may know
 ) -> list[Measurement]:
     """Judge every value by every rule that looks at it; keep the others too.
 
-    A rule that looks at nothing is an error of its own: it would otherwise hold for ever.
+    A rule that looks at nothing, or at nothing of one of its segments, is an error of its own:
+    it would otherwise hold for ever.
 
     Parameters
     ----------
@@ -134,8 +135,9 @@ def judge(  # noqa: PLR0913 - values, limits, and what else a decision may know
             found.append(_measurement(value, rule, judgement, reference))
         if not looking:
             found.append(_measurement(value, None, decide(value, None, alpha), reference))
-    seen = {rule.id for looking in matches for rule, _ in looking}
-    return found + [_blind(rule) for rule in rules if rule.id not in seen]
+    seen = {(rule.id, series.segment) for looking in matches for rule, series in looking}
+    named = ((rule, segment) for rule in rules for segment in rule.segments or ("",))
+    return found + [_blind(rule, at) for rule, at in named if (rule.id, at) not in seen]
 
 
 class Watched:
@@ -253,9 +255,9 @@ def _pooled(value: Value) -> Pooled:
     return Pooled(value.value, value.low, value.high, value.n)
 
 
-def _blind(rule: Rule) -> Measurement:
+def _blind(rule: Rule, segment: str) -> Measurement:
     column = rule.attribute or (rule.columns[0] if rule.columns else "")
-    segment = rule.segments[0] if rule.segments else ""
+    where = f"of {segment}" if segment else "of what this rule names"
     return Measurement(
         series=Series(rule.id, rule.metric, column, segment),
         value=None,
@@ -267,6 +269,6 @@ def _blind(rule: Rule) -> Measurement:
         warn=rule.warn,
         breach=rule.breach,
         state=State.ERROR,
-        reason=f"nothing measures {rule.metric} of what this rule names; check its columns, "
-        "attribute and segments against the system's declaration",
+        reason=f"nothing measures {rule.metric} {where}; check the rule's columns, attribute and "
+        "segments against the system's declaration, and that the reference holds the group",
     )

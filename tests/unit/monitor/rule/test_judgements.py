@@ -71,6 +71,19 @@ def test_a_rule_that_looks_at_nothing_is_an_error() -> None:
     ]
 
 
+def test_each_group_of_a_rule_that_nothing_measures_is_an_error_by_its_name() -> None:
+    seen = value("selection_rate", "SEX", segment="SEX=2")
+    rule = Rule(id="r", metric="selection_rate", segments=("SEX=2", "SEX=9"), breach=0.5)
+
+    found = judge([seen], policy(rule), FEATURES, None)
+
+    assert [(one.series.segment, one.state is State.ERROR) for one in found] == [
+        ("SEX=2", False),
+        ("SEX=9", True),
+    ]
+    assert "SEX=9" in found[1].reason
+
+
 def test_a_count_of_nothing_is_no_data_unless_a_limit_says_more() -> None:
     nothing = value("volume", "", value=0.0, n=0, test=Census())
     least = Rule(id="few", metric="volume", below=True, breach=10, min_rows=1)
