@@ -105,7 +105,7 @@ class People:
         pooled = [
             (one.window, one.scale)
             for one in points
-            if one.window < since and one.state is State.BREACH and one.scale > 1
+            if one.window < since and one.state is State.BREACH
         ]
         for turn in turns_of(points, reaching, self.rule, since, pooled):
             self.turns += 1
@@ -178,3 +178,20 @@ def test_values_that_cross_the_limit_but_not_the_clear_limit_are_one_breach(
 
     assert len(found) <= 1
     assert people.turns == len(found), "told once, and not again for each crossing"
+
+
+def test_a_breach_that_amendments_take_back_a_piece_at_a_time_is_withdrawn() -> None:
+    """Labels that come late amend many windows, and one transaction judges only some of them."""
+    rule = Rule(id="r", metric="label_coverage", breach=0.5, below=True)
+    days = [START + day * DAY for day in range(4)]
+    told = Episode("b", days[0], None, EpisodeState.OPEN, 0, days[3], State.BREACH, 0.2)
+    half = [Point(day, State.OK, 0.9) for day in days[:2]]
+    half += [Point(day, State.BREACH, 0.2) for day in days[2:]]
+    whole = [Point(day, State.OK, 0.9) for day in days]
+
+    assert turns_of(half, [told], rule, days[0]) == []
+    (turn,) = turns_of(whole, [told], rule, days[2])
+    (left,) = turns_of(whole, [told], rule, days[2], [(days[1], 1)])
+
+    assert turn.kind is TurnKind.WITHDRAWN
+    assert left.kind is TurnKind.CLEARED

@@ -36,7 +36,7 @@ from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
 from watchkeeper_shared.topics import BREACHES
 
 Pooled = tuple[datetime, int]
-"""A window that closes a pool that breached, and the pool's scale."""
+"""A window that breached, and how many windows it took to see."""
 
 OWNER = "monitor"
 SOURCE = "/watchkeeper/monitor"
@@ -112,11 +112,11 @@ class Teller:
     def _scales(
         self, c: sa.Connection, stored: Mapping[Series, Sequence[Episode]], since: datetime
     ) -> dict[Series, list[Pooled]]:
-        """Return what took a pool to see in the breaches that are open where folding begins."""
+        """Return what still breaches in the breaches that are open where folding begins."""
         opened = [one.opened for mine in stored.values() for one in mine if one.opened < since]
         found: defaultdict[Series, list[Pooled]] = defaultdict(list)
         if opened:
-            rows = measurements.breaching(c, self.scope, min(opened), since, least_scale=2)
+            rows = measurements.breaching(c, self.scope, min(opened), since)
             for series, start, scale in rows:
                 found[series].append((start, scale))
         return found
@@ -226,7 +226,8 @@ def turns_of(
     Parameters
     ----------
     pooled
-        Start and scale of what took a pool to see before `since`.
+        Start and scale of what breaches before `since`. A breach of which nothing is left there,
+        for amendments took it back a piece at a time, is not open where folding begins.
     """
     earlier = sum(point.window < since for point in points)
     known = min(earlier, lookback(rule))
@@ -241,9 +242,8 @@ def turns_of(
     opening = None
     if open_before:
         first = open_before[-1]
-        opening = Opening(
-            first, max((scale for start, scale in pooled if start >= first), default=1)
-        )
+        left = [scale for start, scale in pooled if start >= first]
+        opening = Opening(first, max(left)) if left else None
     return diff(stored, fold(points, rule, opening, known), points, rule)
 
 
