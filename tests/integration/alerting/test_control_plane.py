@@ -225,3 +225,26 @@ class TestReferences:
         assert self.put(service, b"x", sha256="0" * 64).status_code == 422
         assert self.put(service, b"").status_code == 422
         assert self.put(service, b"x", rows="many").status_code == 422
+
+
+def test_only_who_may_apply_sees_the_whole_address_of_a_channel(service: RunningService) -> None:
+    admin, viewer = service.as_(Role.ADMIN), service.as_(Role.VIEWER)
+    text = """\
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {name: oncall}
+spec: {type: webhook, url: "https://hooks.example.org/T0/S3CR3T"}
+"""
+
+    admin.post("/v1/apply", content=text)
+
+    (again,) = admin.post("/v1/apply", content=text).json()["objects"]
+    with service.database.read() as c:
+        announced = [one.message.value for one in outbox.unsent(c, OWNER, 10)]
+    (cut,) = viewer.get("/v1/channels").json()["channels"]
+    assert again["outcome"] == "unchanged"
+    assert "S3CR3T" in admin.get("/v1/channels").text
+    assert cut["spec"]["url"].startswith("https://hooks.example.org/... (sha256 ")
+    assert "S3CR3T" not in admin.get("/v1/audit").text
+    assert len(announced) == 1
+    assert b"S3CR3T" not in announced[0]

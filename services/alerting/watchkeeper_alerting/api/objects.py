@@ -12,9 +12,10 @@ from starlette.requests import Request
 from watchkeeper_alerting.api.context import Admin, Body, Context, Ctx, Reader
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import API_VERSION, SourceFile, read
+from watchkeeper_alerting.disclosure import shown
 from watchkeeper_alerting.store import objects
 from watchkeeper_alerting.store.objects import StoredObject
-from watchkeeper_shared.db.keys import Caller
+from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.errors import InvalidObject, NotFound
 
 router = APIRouter(prefix="/v1", tags=["objects"])
@@ -82,9 +83,12 @@ def put_policy(name: str, body: Body, ctx: Ctx, caller: Admin) -> Answer:
 
 
 @router.get("/channels")
-def list_channels(ctx: Ctx, _: Reader) -> Answer:
-    """Return every channel; their secrets are not in here, only where they are named."""
-    return {"channels": _list(ctx, "Channel")}
+def list_channels(ctx: Ctx, caller: Reader) -> Answer:
+    """Return every channel; who may not apply sees the server of an address, not all of it."""
+    found = _list(ctx, "Channel")
+    if caller.role is not Role.ADMIN:
+        found = [{**one, "spec": shown("Channel", one["spec"])} for one in found]
+    return {"channels": found}
 
 
 def _apply(ctx: Context, files: list[SourceFile], author: Caller, *, dry_run: bool) -> Answer:

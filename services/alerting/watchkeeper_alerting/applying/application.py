@@ -13,6 +13,7 @@ from watchkeeper_alerting import control
 from watchkeeper_alerting.applying.agreement import World, disagreements
 from watchkeeper_alerting.applying.documents import Document, SourceFile, read
 from watchkeeper_alerting.applying.doubts import doubts
+from watchkeeper_alerting.disclosure import shown
 from watchkeeper_alerting.store import objects
 from watchkeeper_shared.db import audit
 from watchkeeper_shared.db.applied import read_snapshot, read_stamp
@@ -129,7 +130,11 @@ def _apply(c: sa.Connection, document: Document, author: str, now: datetime, key
             document.kind, document.name, applied.revision, applied.hash, content, author, now
         ),
     )
-    body = {"revision": applied.revision, "hash": applied.hash, "spec": content}
+    body = {
+        "revision": applied.revision,
+        "hash": applied.hash,
+        "spec": shown(document.kind, content),
+    }
     audit.record(
         c,
         at=now,
