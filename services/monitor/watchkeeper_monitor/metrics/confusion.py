@@ -5,6 +5,7 @@ References
 .. [1] Y. M. M. Bishop, S. E. Fienberg, P. W. Holland, "Discrete Multivariate Analysis", 1975,
        section 11.3.3 (variance of phi, which for two classes is Matthews' coefficient).
 .. [2] J. Cohen, Educational and Psychological Measurement 20, 1960 (kappa and its error).
+.. [3] D. M. W. Powers, Journal of Machine Learning Technologies 2, 2011 (informedness).
 .. [3] A. Agresti, B. A. Coull, American Statistician 52, 1998 (four rows added for an interval).
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper_monitor.metrics.intervals import Z, mean_of_rates
+from watchkeeper_monitor.metrics.intervals import Z, careful_variance, mean_of_rates
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ def balanced_accuracy(table: Table) -> Value:
         why = "all labels are of one class" if table.n else "no labels yet"
         return nothing("balanced_accuracy", "", why, n=table.n)
     recall, kept = table.hits / table.positive, table.rejected / table.negative
-    variance = recall * (1 - recall) / table.positive + kept * (1 - kept) / table.negative
+    variance = _of_both(table, table.positive, table.negative)
     test = Estimate((recall + kept) / 2, math.sqrt(variance) / 2)
     ends = mean_of_rates([(table.hits, table.positive), (table.rejected, table.negative)])
     return Value("balanced_accuracy", "", "", test.value, *ends, table.n, None, test)
@@ -87,7 +88,26 @@ def mcc(table: Table) -> Value:
         why = "labels or predictions are of one class" if table.n else "no labels yet"
         return nothing("mcc", "", why, n=table.n)
     cells = table.hits, table.missed, table.false_alarms, table.rejected
-    return _agreement("mcc", _phi(*cells), _phi(*(cell + _ADDED / 4 for cell in cells)), table.n)
+    found, added = _phi(*cells), _phi(*(cell + _ADDED / 4 for cell in cells))
+    found = Estimate(found.value, max(found.error, _least_error(table)))
+    return _agreement("mcc", found, added, table.n)
+
+
+def _least_error(table: Table) -> float:
+    """Return the error that few positive labels or predictions leave Matthews' coefficient.
+
+    Its square is informedness (recall + specificity - 1) times markedness (the same of
+    predictions) [3]_: the geometric mean of their errors. Without a hit its own is nearly 0.
+    """
+    informed = _of_both(table, table.positive, table.negative)
+    marked = _of_both(table, table.called, table.n - table.called)
+    return math.sqrt(math.sqrt(informed * marked))
+
+
+def _of_both(table: Table, positive: int, negative: int) -> float:
+    """Return the variance of the sum of the two classes' rates, to test it with."""
+    hit, kept = float(table.hits), float(table.rejected)
+    return careful_variance(hit, float(positive)) + careful_variance(kept, float(negative))
 
 
 def _phi(hits: float, missed: float, false_alarms: float, rejected: float) -> Estimate:

