@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from watchkeeper_alerting.settings import AlertingSettings
 from watchkeeper_monitor.settings import MonitorSettings
 from watchkeeper_shared.settings import read, variable
 from watchkeeper_shared.specs import parse_duration
@@ -66,8 +67,9 @@ def test_no_page_claims_conformity_with_the_standard() -> None:
 def test_the_defaults_of_what_is_kept_and_of_the_log_are_those_of_the_settings() -> None:
     told = dict(_SETTING.findall((ROOT / "docs/deploy.md").read_text(encoding="utf-8")))
     log = {"LOG_PATH", "LOG_RETENTION", "LOG_RETENTION_BYTES", "TOPIC_PARTITIONS"}
-    kept = {one.name.upper() for one in fields(MonitorSettings) if "retention" in one.name}
-    defaults = {one.name.upper(): one.default for one in fields(MonitorSettings)}
+    every = (*fields(MonitorSettings), *fields(AlertingSettings))
+    kept = {one.name.upper() for one in every if "retention" in one.name}
+    defaults = {one.name.upper(): one.default for one in every}
 
     assert {*log, *kept, "LABEL_HORIZON", "KAFKA_SESSION_TIMEOUT"} <= set(told)
     assert {name: _shown(defaults[name], text) for name, text in told.items()} == told

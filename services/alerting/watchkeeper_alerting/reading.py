@@ -17,7 +17,12 @@ from watchkeeper_alerting.store.deliveries import StoredDelivery
 from watchkeeper_alerting.store.evidence import Evidence
 from watchkeeper_alerting.store.measurements import Measurement
 from watchkeeper_alerting.store.tickets import StoredAct, StoredTicket
+from watchkeeper_shared.db import audit
+from watchkeeper_shared.db.audit import AuditEntry
 from watchkeeper_shared.errors import NotFound
+
+DELIVERIES_ENDED = "alert.deliveries_ended"
+"""The act under which the audit log keeps who was told, after the notifications ended."""
 
 NO_EVIDENCE = "the monitor froze no sample for this breach"
 NOT_FOUND = "the frozen sample is no longer in the database"
@@ -25,11 +30,12 @@ NOT_FOUND = "the frozen sample is no longer in the database"
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """An alert, its ticket, and what was told to whom."""
+    """An alert, its ticket, and what was told to whom; `ended` where only the audit knows."""
 
     alert: StoredAlert
     ticket: str | None
     deliveries: list[StoredDelivery]
+    ended: list[AuditEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,9 @@ def alert_view(c: sa.Connection, alert: str) -> AlertView:
         There is no such alert.
     """
     stored = alert_of(c, alert)
-    return AlertView(stored, alert_store.ticket_of(c, alert), deliveries.of_alert(c, alert))
+    told = deliveries.of_alert(c, alert)
+    ended = audit.entries(c, subject=f"Alert/{alert}", act=DELIVERIES_ENDED)
+    return AlertView(stored, alert_store.ticket_of(c, alert), told, ended)
 
 
 def ticket_view(c: sa.Connection, ticket: str) -> TicketView:
@@ -93,17 +101,16 @@ def alert_json(stored: StoredAlert) -> dict[str, Any]:
     return {**values, "breach_id": stored.breach}
 
 
+def deliveries_json(view: AlertView) -> list[dict[str, Any]]:
+    """Return who was told, oldest first: what ended as the audit log has it, and the rest."""
+    ended = [one for entry in view.ended for one in entry.body["told"]]
+    return [*ended, *map(_delivery_json, view.deliveries)]
+
+
 def ticket_json(stored: StoredTicket) -> dict[str, Any]:
     """Return a ticket as the API shows it in lists."""
     values = dataclasses.asdict(stored)
     values["breach_id"] = values.pop("breach")
-    return values
-
-
-def delivery_json(stored: StoredDelivery) -> dict[str, Any]:
-    """Return a delivery as the API shows it; the payload says what the alert says."""
-    values = dataclasses.asdict(stored)
-    del values["payload"]
     return values
 
 
@@ -136,6 +143,13 @@ def measurement_json(one: Measurement) -> dict[str, Any]:
         "reason": one.reason,
         "policy": {"id": one.policy, "hash": one.policy_hash},
     }
+
+
+def _delivery_json(stored: StoredDelivery) -> dict[str, Any]:
+    """Return a delivery as the API shows it; the payload says what the alert says."""
+    values = dataclasses.asdict(stored)
+    del values["payload"]
+    return values
 
 
 def _pooled_json(one: Measurement) -> dict[str, Any] | None:

@@ -25,6 +25,9 @@ class AlertingOptions:
         The largest file or reference artifact that is taken.
     session_length
         How long a login to the console lasts.
+    delivery_retention
+        So long after an alert was resolved and its ticket closed its notifications are kept;
+        the audit log then says what they were.
     """
 
     public_url: str = ""
@@ -32,12 +35,17 @@ class AlertingOptions:
     delivery_threads: int = 2
     control_body_bytes: int = 64 << 20
     session_length: timedelta = timedelta(hours=12)
+    delivery_retention: timedelta = timedelta(days=1096)
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise ValueError(
                 f"WATCHKEEPER_PUBLIC_URL={self.public_url!r} must start with http:// or https://"
+            )
+        if self.delivery_retention < timedelta(days=1):
+            raise ValueError(
+                f"WATCHKEEPER_DELIVERY_RETENTION={self.delivery_retention} must be 1 day or more"
             )
         if not 1 <= self.delivery_threads <= 32:  # noqa: PLR2004 - each holds a connection
             raise ValueError(

@@ -28,6 +28,7 @@ from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.deliverer import Deliverer
 from watchkeeper_alerting.episodes import Handler
 from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.retention import Retention
 from watchkeeper_alerting.settings import AlertingOptions
 from watchkeeper_alerting.worker import Worker
 from watchkeeper_shared.clock import Clock
@@ -171,6 +172,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         "alerting-worker": work,
         "alerting-watchdog": watchdog.run,
         "alerting-relay": Relay(database, writer, OWNER, clock).run,
+        "alerting-retention": Retention(database, clock, options.delivery_retention).run,
     }
     for number in range(options.delivery_threads):
         deliverer = Deliverer(database, clock, opener, counters, rng)

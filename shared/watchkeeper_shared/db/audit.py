@@ -80,12 +80,18 @@ def record(  # noqa: PLR0913 - who, what, on what, why, when: an act has no fewe
 
 
 def entries(
-    c: sa.Connection, after: int = 0, limit: int = 100, subject: str | None = None
+    c: sa.Connection,
+    after: int = 0,
+    limit: int = 100,
+    subject: str | None = None,
+    act: str | None = None,
 ) -> list[AuditEntry]:
     """Return up to `limit` entries with an index above `after`, in order."""
     query = sa.select(audit).where(audit.c.index > after).order_by(audit.c.index).limit(limit)
     if subject is not None:
         query = query.where(audit.c.subject == subject)
+    if act is not None:
+        query = query.where(audit.c.act == act)
     return [AuditEntry(**row) for row in c.execute(query).mappings()]
 
 

@@ -44,7 +44,7 @@ def get_alert(alert: str, ctx: Ctx, _: Reader) -> dict[str, Any]:
     """Return one alert, its ticket, and what was told to whom."""
     with ctx.database.read() as c:
         view = reading.alert_view(c, alert)
-    told = [reading.delivery_json(one) for one in view.deliveries]
+    told = reading.deliveries_json(view)
     return {**reading.alert_json(view.alert), "ticket": view.ticket, "deliveries": told}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watchkeeper_shared.db.tables import deliveries
+from watchkeeper_shared.db.tables import alerts, deliveries, tickets
 from watchkeeper_shared.db.upsert import insert
 
 
@@ -135,6 +135,36 @@ def of_alert(c: sa.Connection, alert: str) -> list[StoredDelivery]:
     query = sa.select(deliveries).where(deliveries.c.alert == alert)
     query = query.order_by(deliveries.c.created_at, deliveries.c.channel)
     return [_stored(row) for row in c.execute(query)]
+
+
+def over(c: sa.Connection, before: datetime, limit: int) -> list[str]:
+    """Return alerts, kept from changing until the end, that nobody needs notifications of.
+
+    They were resolved and their tickets closed before `before`, and nothing waits to be sent.
+    What another replica has in hand is left to it.
+    """
+    pending = deliveries.alias("pending")
+    waits = sa.exists().where(pending.c.alert == alerts.c.id, pending.c.state.in_(_PENDING))
+    worked_on = sa.exists().where(
+        tickets.c.alert == alerts.c.id,
+        sa.or_(tickets.c.closed_at.is_(None), tickets.c.closed_at >= before),
+    )
+    told = sa.exists().where(deliveries.c.alert == alerts.c.id)
+    query = (
+        sa.select(alerts.c.id)
+        .where(alerts.c.resolved_at < before, told, ~waits, ~worked_on)
+        .order_by(alerts.c.resolved_at, alerts.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(c.execute(query).scalars())
+
+
+def end(c: sa.Connection, alert: str) -> list[StoredDelivery]:
+    """Remove an alert's notifications, and return them, oldest first."""
+    gone = of_alert(c, alert)
+    c.execute(deliveries.delete().where(deliveries.c.alert == alert))
+    return gone
 
 
 def _stored(row: sa.Row[Any]) -> StoredDelivery:
