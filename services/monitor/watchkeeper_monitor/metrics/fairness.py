@@ -21,7 +21,7 @@ from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import leveling
 from watchkeeper_monitor.metrics.calibration import Calibration
 from watchkeeper_monitor.metrics.groups import DENOMINATORS, GroupRate, Groups, groups_of
-from watchkeeper_monitor.metrics.intervals import log_ratio, newcombe_of
+from watchkeeper_monitor.metrics.intervals import Interval, log_ratio, newcombe_of, of_choice
 from watchkeeper_monitor.metrics.values import RateGap, RateRatio, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_shared.specs import AISystem, Task
@@ -162,19 +162,34 @@ def _value(metric: str, groups: Groups, used: tuple[str, ...], segment: str, not
     note = f"lowest {low.words}, highest {high.words}; {note}"
     column = groups.attribute
     if metric != RATIO:
-        start, end = newcombe_of(high.share, high.interval, low.share, low.interval)
         test = RateGap(high.test, low.test, looks)
-        gap = high.share - low.share
-        return Value(metric, column, segment, gap, max(start, 0.0), end, n, None, test, note)
+        gap, ends_of_gap = high.share - low.share, _ends_of_gap(high, low, looks)
+        return Value(metric, column, segment, gap, *ends_of_gap, n, None, test, note)
     if not high.test.successes:
         return nothing(metric, column, "no group has a positive prediction", n=n, segment=segment)
+    ratio, ends_of_ratio = low.share / high.share, _ends_of_ratio(low, high, looks)
+    lower = RateRatio(low.test, high.test, looks)
+    return Value(metric, column, segment, ratio, *ends_of_ratio, n, None, lower, note)
+
+
+def _ends_of_gap(high: GroupRate, low: GroupRate, looks: int) -> Interval:
+    """Return the interval of a difference; the end towards 0 pays for the choice of the pair."""
+    z = of_choice(looks)
+    start, _ = newcombe_of(high.share, high.within(z), low.share, low.within(z))
+    _, end = newcombe_of(high.share, high.interval, low.share, low.interval)
+    return max(start, 0.0), end
+
+
+def _ends_of_ratio(low: GroupRate, high: GroupRate, looks: int) -> Interval:
+    """Return the interval of a ratio; the end towards 1 pays for the choice of the pair.
+
+    The half that is added to every count may carry the interval past a ratio of few rows.
+    """
     small, great = ((one.test.successes, one.test.n) for one in (low, high))
     ratio = low.share / high.share
-    # The half that is added to every count may carry the interval past a ratio of few rows.
-    start, end = log_ratio(small, great)
-    start, end = min(start, ratio), min(max(end, ratio), 1.0)
-    lower = RateRatio(low.test, high.test, looks)
-    return Value(metric, column, segment, ratio, start, end, n, None, lower, note)
+    start, _ = log_ratio(small, great)
+    _, end = log_ratio(small, great, of_choice(looks))
+    return min(start, ratio), min(max(end, ratio), 1.0)
 
 
 def _gap(ends: tuple[GroupRate, GroupRate]) -> float:

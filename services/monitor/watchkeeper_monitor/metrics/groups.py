@@ -12,7 +12,7 @@ import msgspec
 
 from watchkeeper_monitor.grids import Categories, Grid
 from watchkeeper_monitor.metrics.calibration import Calibration
-from watchkeeper_monitor.metrics.intervals import Interval, wilson
+from watchkeeper_monitor.metrics.intervals import Interval, Z, wilson
 from watchkeeper_monitor.metrics.values import Rate
 from watchkeeper_monitor.profiles import Profile
 
@@ -55,6 +55,10 @@ class GroupRate(msgspec.Struct, frozen=True):
         """Return the rate of a group with at least one row."""
         share, interval = successes / n, wilson(successes, n)
         return cls(group, Rate(successes, n), share, interval, f"{group} at {share:.4f}")
+
+    def within(self, z: float) -> Interval:
+        """Return the interval whose ends are z standard errors away."""
+        return self.interval if z == Z else wilson(self.test.successes, self.test.n, z)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from watchkeeper_monitor.grids import Categories, Grid
 from watchkeeper_monitor.metrics import held
 from watchkeeper_monitor.metrics.calibration import CALIBRATED_ROWS
 from watchkeeper_monitor.metrics.groups import Groups, segment_of
-from watchkeeper_monitor.metrics.intervals import Z
+from watchkeeper_monitor.metrics.intervals import Z, of_choice
 from watchkeeper_monitor.metrics.values import Estimate, Mean, Value, nothing
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE
@@ -128,7 +128,7 @@ class Levels:
             self.attribute,
             segment,
             gap,
-            max(gap - over - Z * error, 0.0),
+            max(gap - over - of_choice(looks) * error, 0.0),
             gap + under + Z * error,
             min(least.n, most.n),
             None,
