@@ -16,8 +16,10 @@ from scipy import stats
 from watchkeeper_monitor.metrics import Value
 from watchkeeper_monitor.metrics.confusion import Table, balanced_accuracy, kappa, mcc
 from watchkeeper_monitor.metrics.intervals import area, wilson
+from watchkeeper_monitor.metrics.means import of_mean
 from watchkeeper_monitor.metrics.multiclass import _mean
 from watchkeeper_monitor.metrics.ranking import _value, average_precision, roc_auc
+from watchkeeper_monitor.metrics.values import Mean
 
 GOOD = (0.3, 0.005, 0.005, 0.69)
 RARE = (0.007, 0.003, 0.005, 0.985)
@@ -84,3 +86,18 @@ def test_areas_hold_the_truth(n: int, positives: int, distance: float) -> None:
 
     assert coverage(rocs, truth) > 0.93
     assert coverage(precisions, usual) > 0.93
+
+
+@pytest.mark.parametrize("n", [100, 500])
+@pytest.mark.parametrize("shape", [(0.1, 9.0), (1.0, 100.0), (2.0, 2.0)])
+def test_brier_scores_hold_the_truth(shape: tuple[float, float], n: int) -> None:
+    """Without a positive label among 100 rows their losses say that there never is one."""
+    rng = np.random.default_rng(n)
+    score = rng.beta(*shape, (1_000, n))
+    loss = ((rng.uniform(size=score.shape) < score) - score) ** 2
+    pairs = zip(loss.sum(axis=1).tolist(), (loss**2).sum(axis=1).tolist(), strict=True)
+    values = [of_mean("brier", Mean(total, squares, n, (0.0, 1.0))) for total, squares in pairs]
+    one, other = shape
+    truth = one * other / ((one + other) * (one + other + 1))  # mean of score times its rest
+
+    assert coverage(values, truth) > 0.92

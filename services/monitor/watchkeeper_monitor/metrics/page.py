@@ -37,10 +37,10 @@ Intervals held the truth in 89 % or more of simulated windows of 100 rows and in
 (rates of 1 to 99 %, gaps and ratios, F1, MCC, kappa, means over classes, ROC AUC of good models and
 of rare positives). Weak with few rows, for the variance is estimated from rows of which the few
 that matter may be missing: `mae` and `rmse` of heavy-tailed errors and `log_loss` (87 to 92 % of
-windows of 100 rows, 91 to 95 % of 500), `brier` where one label in a hundred is positive (66 % of
-100 rows, 92 % of 500), `pr_auc` there (it is too great on average with a handful of positives).
-The greatest gap of many groups is above 0 also where all are alike, so the end of its interval
-towards no gap lies further off the more pairs it was chosen from, as in its test.
+windows of 100 rows, 91 to 95 % of 500), and `pr_auc` where one label in a hundred is positive (it
+is too great on average with a handful of positives). The greatest gap of many groups is above 0
+also where all are alike, so the end of its interval towards no gap lies further off the more pairs
+it was chosen from, as in its test.
 
 q and p are the shares of window and reference, G and F their distribution functions.
 A column is a feature, `prediction`, `score`, a class, or of fairness the attribute, which may be a
