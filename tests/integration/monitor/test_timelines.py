@@ -50,6 +50,21 @@ def test_an_idle_system_settles_its_last_window(referenced: Any) -> None:
     assert referenced.now_measured("volume", 0).status == "final"
 
 
+def test_silence_at_noon_settles_nothing_of_the_day_that_goes_on(referenced: Any) -> None:
+    referenced.go_to(0.5)
+    referenced.predict(0, drifted=True)
+    referenced.settle()
+    referenced.clock.advance(timedelta(minutes=1))
+    referenced.settle()
+    at_noon, told_at_noon = referenced.now_measured("volume", 0).status, kinds(referenced)
+    referenced.go_to(1)
+    referenced.settle()
+
+    assert (at_noon, told_at_noon) == ("provisional", [])
+    assert referenced.now_measured("volume", 0).status == "final"
+    assert "opened" in kinds(referenced)
+
+
 def test_late_rows_amend_a_final_window(referenced: Any) -> None:
     live(referenced, False, False, False)
     referenced.predict(0, rows=100, seed=77)

@@ -215,8 +215,8 @@ class Planner:
         return found
 
     def _is_settled(self, task: Task) -> bool:
-        tide = self._tide
-        return settled(task.window, tide.watermark, task.spec.lateness_delta, idle=tide.idle)
+        mark, lateness = self._tide.watermark, task.spec.lateness_delta
+        return settled(task.window, mark, lateness, idle=self._tide.idle, now=self._now)
 
     def _silent_between(self, tasks: Iterable[Task]) -> set[Task]:
         """Return the empty windows between each of these and the last one with predictions."""

@@ -261,9 +261,8 @@ class Judge:
     ) -> bool:
         """Judge one window; return whether breaches must be looked at again."""
         started = self._clock.monotonic()
-        is_settled = settled(
-            task.window, found.watermark, task.spec.lateness_delta, idle=found.idle
-        )
+        lateness = task.spec.lateness_delta
+        is_settled = settled(task.window, found.watermark, lateness, idle=found.idle, now=now)
         judged = judge_window(c, task, spec, self._baselines, now, is_settled=is_settled)
         self._meters.evaluation_seconds.observe(self._clock.monotonic() - started)
         if judged is None:

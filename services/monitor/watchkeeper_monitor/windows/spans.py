@@ -103,7 +103,14 @@ def windows_over(pane: Span, spec: WindowSpec) -> tuple[Span, ...]:
     return tuple(window for window in found if window.holds(pane))
 
 
-def settled(window: Span, watermark: datetime | None, lateness: timedelta, *, idle: bool) -> bool:
+def settled(
+    window: Span,
+    watermark: datetime | None,
+    lateness: timedelta,
+    *,
+    idle: bool,
+    now: datetime,
+) -> bool:
     """Return whether no more rows are waited for.
 
     Parameters
@@ -111,9 +118,15 @@ def settled(window: Span, watermark: datetime | None, lateness: timedelta, *, id
     watermark
         The oldest, over the partitions that carry the system, of the newest event times.
     idle
-        Nothing has come for a while and everything that is in the log was read.
+        Nothing has come for a while and everything that is in the log was read. That spares a
+        window its lateness, and never its own time: half a minute without a row at noon does
+        not make half a day a day.
+    now
+        The present instant.
     """
-    return idle or (watermark is not None and watermark >= window.end + lateness)
+    if idle and window.end <= now:
+        return True
+    return watermark is not None and watermark >= window.end + lateness
 
 
 def status(before: Status | None, *, is_settled: bool) -> Status:

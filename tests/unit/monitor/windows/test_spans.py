@@ -77,12 +77,15 @@ def test_a_span_without_time_is_refused() -> None:
 def test_a_window_settles_when_the_watermark_is_past_its_lateness() -> None:
     window = Span(at(0), at(24))
 
-    assert not settled(window, at(24.9), HOUR, idle=False)
-    assert settled(window, at(25), HOUR, idle=False)
+    assert not settled(window, at(24.9), HOUR, idle=False, now=at(30))
+    assert settled(window, at(25), HOUR, idle=False, now=at(25))
 
 
-def test_an_idle_system_settles_its_last_window() -> None:
-    assert settled(Span(at(0), at(24)), None, HOUR, idle=True)
+def test_an_idle_system_settles_what_is_over_and_not_the_window_that_goes_on() -> None:
+    window = Span(at(0), at(24))
+
+    assert not settled(window, None, HOUR, idle=True, now=at(23.9))
+    assert settled(window, None, HOUR, idle=True, now=at(24))
 
 
 def test_the_slowest_partition_holds_the_watermark() -> None:
