@@ -253,11 +253,6 @@ def normal_beyond(value: float, error: float, limit: float, *, below: bool) -> f
     return 0.0 if error <= 0 else float(special.ndtr(-distance / error))
 
 
-def chi2_beyond(statistic: float, dof: int) -> float:
-    """Return the upper tail of chi-square; 1 without a degree of freedom."""
-    return float(special.chdtrc(dof, statistic)) if dof > 0 else 1.0
-
-
 def student_beyond(t: float, dof: int) -> float:
     """Return the two-sided probability of a t at least so far from 0.
 

@@ -2,12 +2,12 @@
 
 Rows of one day resemble each other: one household, one batch job, one hour of traffic. With
 such clusters a test for independent rows cries wolf at every window. So each settled window
-leaves a *sight* of each series, and the factor by which sights vary more than they should
-divides the evidence of later windows.
+leaves a *sight* of each series. The factor by which sights vary more than they should divides
+the evidence of later windows; of chi-square also how unequally they vary (`directions`).
 
 | test | sight | varies as (1 on average for independent rows) |
 |---|---|---|
-| two-sample chi-square | statistic, degrees of freedom | their ratio |
+| two-sample chi-square | statistic, degrees of freedom | their ratio, along and across |
 | mean ridit beside it | mean, variance | squared distance from the mean of all / its variance |
 | rates, gaps, ratios, means | effect, variance | squared step between neighbours / its variance |
 
@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from watchkeeper_monitor.metrics.values import (
     Estimate,
@@ -40,10 +39,9 @@ from watchkeeper_monitor.metrics.values import (
     TwoSample,
     Value,
 )
+from watchkeeper_monitor.rule.directions import EVEN, Directions, directions
 from watchkeeper_monitor.rule.outliers import held_mean
 from watchkeeper_monitor.rule.usual import Usual, usual
-
-Floats = npt.NDArray[np.float64]
 
 FEWEST = 30
 """From so many windows in control on, the factor counts as learnt."""
@@ -84,21 +82,24 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """The factor that a decision divides its evidence by.
+    """How much weaker evidence is than that of independent rows.
 
     Parameters
     ----------
     factor
-        At least 1.
+        Divides the evidence of rates, gaps, ratios and means; at least 1.
     words
         Where it comes from, for the reason; empty where there is nothing to say.
     usual
         Where the series lies in control, once that is learnt; None where it has no order.
+    directions
+        What chi-square is held against.
     """
 
     factor: float = 1.0
     words: str = ""
     usual: Usual | None = None
+    directions: Directions = EVEN
 
 
 INDEPENDENT = Dispersion()
@@ -109,7 +110,8 @@ def fixed(factor: float, known: Dispersion = INDEPENDENT) -> Dispersion:
     """Return the factor that a policy declares, and of what is known where the series lies."""
     least = max(factor, 1.0)
     where = None if known.usual is None else replace(known.usual, factor=least)
-    return Dispersion(least, f"dispersion {factor:g} fixed by the policy", where)
+    words = f"dispersion {factor:g} fixed by the policy"
+    return Dispersion(least, words, where, Directions(least, least))
 
 
 def sight(value: Value) -> Sight | None:
@@ -168,9 +170,6 @@ def learnt(
     """Return the factor that windows in control have taught.
 
     Fewer than 30 teach a lower bound for drift only.
-    One standard error is added, because a factor that is a tenth too small makes four false
-    alarms of one. What the reference's own error explains (two of its standard deviations)
-    is no dispersion: it is in the test already.
 
     Parameters
     ----------
@@ -182,35 +181,50 @@ def learnt(
         What to take while nothing is learnt; see `assumed`.
     """
     ordered = [sights[start] for start in sorted(sights)]
-    ratios, dof = _ratios(ordered)
-    count = len(ordered)
-    taught = _mean(ratios, dof) if ratios.size else 0.0
-    if taught <= 1 + 2 * math.sqrt(2 / dof) * max((one.shared for one in ordered), default=0.0):
-        taught = 1.0
-    if count >= FEWEST:
-        factor = max(1.0, taught)
-        words = f"dispersion {factor:.2g} learnt over {count} windows in control"
-        return Dispersion(factor, words, _where(ordered))
-    if known is not None:
+    if len(ordered) < FEWEST and known is not None:
         return known
-    factor = max(until_then, taught) if until_then > 1 else 1.0
+    if ordered and not ordered[-1].is_ratio:
+        return _of_steps(ordered, until_then)
+    return _of_ratios(ordered, until_then)
+
+
+def _of_ratios(ordered: Sequence[Sight], until_then: float) -> Dispersion:
+    """Return what chi-squares teach: on average, and along and across directions."""
+    dof, taught = 1.0, EVEN
+    if len(ordered) > 1:
+        pairs = np.array([(one.effect, one.spread) for one in ordered])
+        dof, shared = float(np.median(pairs[:, 1])), max(one.shared for one in ordered)
+        taught = directions(pairs[:, 0] / pairs[:, 1] * dof, dof, shared)
+    if len(ordered) < FEWEST:
+        taught = taught.at_least(until_then)
+        return Dispersion(taught.mean(dof), _not_yet(ordered, _weights(taught)), None, taught)
+    words = f"dispersion {_weights(taught)} learnt over {len(ordered)} windows in control"
+    return Dispersion(taught.mean(dof), words, _where(ordered), taught)
+
+
+def _weights(taught: Directions) -> str:
+    along, across = f"{taught.along:.2g}", f"{taught.across:.2g}"
+    return along if along == across else f"{along} in one direction, {across} in the others,"
+
+
+def _of_steps(ordered: Sequence[Sight], until_then: float) -> Dispersion:
+    """Return what squared steps between neighbours teach.
+
+    One standard error is added, because a factor that is a tenth too small makes four false
+    alarms of one.
+    """
+    if len(ordered) < FEWEST:
+        return Dispersion(until_then, _not_yet(ordered, f"{until_then:.2g}"))
+    pairs = np.array([(one.effect, one.spread) for one in ordered])
+    steps = np.diff(pairs[:, 0]) ** 2 / (pairs[1:, 1] + pairs[:-1, 1])
+    factor = max(1.0, held_mean(steps, 1.0) * (1 + math.sqrt(2 / steps.size)))
     return Dispersion(
-        factor, f"dispersion not learnt yet ({count} of {FEWEST} windows), taken as {factor:.2g}"
+        factor, f"dispersion {factor:.2g} learnt over {len(ordered)} windows in control"
     )
 
 
-def _ratios(ordered: Sequence[Sight]) -> tuple[Floats, float]:
-    """Return the variations and the degrees of freedom of each."""
-    pairs = np.array([(one.effect, one.spread) for one in ordered]).reshape(-1, 2)
-    if not len(pairs) or ordered[-1].is_ratio:
-        return pairs[:, 0] / pairs[:, 1], float(np.median(pairs[:, 1])) if len(pairs) else 1.0
-    steps = np.diff(pairs[:, 0]) ** 2 / (pairs[1:, 1] + pairs[:-1, 1])
-    return steps, 1.0
-
-
-def _mean(ratios: Floats, dof: float) -> float:
-    """Return the mean of scaled chi-squares, outliers held, and one standard error."""
-    return held_mean(ratios, dof) * (1 + math.sqrt(2 / (dof * ratios.size)))
+def _not_yet(ordered: Sequence[Sight], taken: str) -> str:
+    return f"dispersion not learnt yet ({len(ordered)} of {FEWEST} windows), taken as {taken}"
 
 
 def _where(ordered: Sequence[Sight]) -> Usual | None:

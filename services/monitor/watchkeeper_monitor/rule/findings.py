@@ -48,9 +48,10 @@ def find(test: Test, limit: float, *, below: bool, dispersion: Dispersion = INDE
     below
         The limit is passed from above: small values are bad.
     dispersion
-        Divides chi-square, and the rows behind rates and means: clustered rows are worth
-        fewer than independent ones. Where it knows what is usual, drift is tested by that
-        too (see `usual`), and the evidence pays for three tests.
+        Divides the rows behind rates and means: clustered rows are worth fewer than
+        independent ones. Chi-square is held against what it knows of directions. Where it
+        knows what is usual, drift is tested by that too (see `usual`), and the evidence
+        pays for three tests.
     """
     if isinstance(test, Census):
         return Finding(0.0, "every row was counted", certain=True)
@@ -83,10 +84,10 @@ def _with_origin(words: str, dispersion: Dispersion) -> str:
 
 def _two_sample(test: TwoSample, dispersion: Dispersion) -> Finding:
     """Return the strongest of three looks, once what is usual is known; the first until then."""
-    statistic = test.statistic / dispersion.factor
+    probability = dispersion.directions.beyond(test.statistic, test.dof)
     degrees = "1 degree" if test.dof == 1 else f"{test.dof} degrees"
-    words = _with_origin(f"chi2 {statistic:.1f} with {degrees} of freedom", dispersion)
-    looks = [Finding(intervals.chi2_beyond(statistic, test.dof), words)]
+    words = f"chi2 {test.statistic:.1f} with {degrees} of freedom (p {probability:.2g})"
+    looks = [Finding(probability, _with_origin(words, dispersion))]
     if dispersion.usual is not None and test.variance > 0:
         looks += _places(test, dispersion.usual)
     found = min(looks, key=lambda look: look.probability)

@@ -11,16 +11,24 @@ Floats = npt.NDArray[np.float64]
 _TAIL = 0.999
 
 
-def held_mean(ratios: Floats, dof: float) -> float:
-    """Return the mean of scaled chi-squares over their degrees, outliers held to the tail.
+def held(statistics: Floats, dof: float) -> Floats:
+    """Return scaled chi-squares, outliers held to the tail.
 
     What lies beyond the 99.9 % point of a chi-square with the same median is counted as that
     point.
+
+    Parameters
+    ----------
+    dof
+        Degrees of freedom, which need not be whole.
     """
-    median = float(np.median(ratios)) / (_quantile(0.5, dof) / dof)
-    if median <= 0:
-        return 0.0
-    return float(np.minimum(ratios, median * _quantile(_TAIL, dof) / dof).mean())
+    scale = float(np.median(statistics)) / _quantile(0.5, dof)
+    return np.minimum(statistics, scale * _quantile(_TAIL, dof))
+
+
+def held_mean(ratios: Floats, dof: float) -> float:
+    """Return the mean of scaled chi-squares over their degrees, outliers held."""
+    return float(held(ratios, dof).mean())
 
 
 def _quantile(share: float, dof: float) -> float:

@@ -136,5 +136,4 @@ def test_the_mean_test_is_students() -> None:
 def test_a_number_that_is_not_past_its_limit_is_never_evidence() -> None:
     assert intervals.mean_beyond(1.0, 0.1, 50, 1.0, below=False) == 1.0
     assert intervals.normal_beyond(1.0, 0.1, 0.5, below=True) == 1.0
-    assert intervals.chi2_beyond(100.0, 0) == 1.0
     assert intervals.ratio_beyond((0, 10), (0, 10), 0.8) == 1.0

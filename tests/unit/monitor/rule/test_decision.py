@@ -60,8 +60,8 @@ def test_a_breach_says_effect_evidence_level_and_sizes() -> None:
 
     assert found.state is State.BREACH
     assert found.reason == (
-        "psi of AGEP 0.31 at or above 0.25; chi2 212.4 with 9 degrees of freedom passes the "
-        "level 1e-05 set by the alarm budget; n=1,342 against 68,785"
+        "psi of AGEP 0.31 at or above 0.25; chi2 212.4 with 9 degrees of freedom (p 8.3e-41) "
+        "passes the level 1e-05 set by the alarm budget; n=1,342 against 68,785"
     )
 
 

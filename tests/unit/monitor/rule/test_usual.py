@@ -164,7 +164,9 @@ def test_three_looks_share_the_level_and_the_strongest_speaks() -> None:
     alone, of_three = found(test, Dispersion()), found(test, known)
 
     assert of_three.probability == pytest.approx(3 * alone.probability)
-    assert of_three.words.startswith("chi2 60.0 with 9 degrees of freedom, dispersion 1 learnt")
+    assert of_three.words.startswith(
+        "chi2 60.0 with 9 degrees of freedom (p 1.3e-09), dispersion 1 learnt"
+    )
     moved = found(TwoSample(9.0, 9, 0.6, 1e-4, 1e-5), known)
     assert moved.words == (
         "rows lie above 60.0% of the reference where 50.0% is usual, t 9.8, "
