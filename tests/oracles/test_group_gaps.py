@@ -12,6 +12,7 @@ import pytest
 
 from watchkeeper_monitor.metrics.fairness import GAPS, _value
 from watchkeeper_monitor.metrics.groups import GroupRate, Groups
+from watchkeeper_monitor.metrics.intervals import Z
 from watchkeeper_monitor.metrics.leveling import Level, Levels
 from watchkeeper_monitor.metrics.values import Value
 
@@ -68,3 +69,18 @@ def test_the_greatest_gap_of_means(count: int) -> None:
     ]
 
     assert share_of(every, 0.0) > LEAST
+
+
+def test_a_gap_of_nothing_may_lie_on_either_side() -> None:
+    """Two calibration errors of 0: whichever group was written first, the other may be worse."""
+    sure, unsure = Level(0.0, 0.01, 2_000), Level(0.0, 0.01, 2_000, over=0.0, under=0.05)
+    rows = {"a": 2_000, "b": 2_000}
+
+    ends = {
+        value.high
+        for found in ({"a": sure, "b": unsure}, {"a": unsure, "b": sure})
+        for value in Levels("G", "group_ece", "ece_difference", rows, found, {}, 0.0).values("a", 1)
+        if value.metric == "ece_difference" and value.segment
+    }
+
+    assert [*ends] == [pytest.approx(0.05 + Z * np.hypot(0.01, 0.01))]

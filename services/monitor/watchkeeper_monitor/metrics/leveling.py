@@ -129,7 +129,7 @@ class Levels:
             segment,
             gap,
             max(gap - over - of_choice(looks) * error, 0.0),
-            gap + under + Z * error,
+            max(gap + under, over - gap) + Z * error,  # the lower may be the higher in truth
             min(least.n, most.n),
             None,
             Estimate(gap, error, over, looks),
