@@ -71,4 +71,4 @@ def upload(client: Client, rows: pa.RecordBatch, system: str, version: str) -> s
         params={"system": system, "version": version, "rows": rows.num_rows, "sha256": built.id},
     ).json()
     said = f"reference {stored['id']} of {system} version {version}: {rows.num_rows:,} rows"
-    return "\n".join([said, *(f"  warning: {one}" for one in remarks(built.grid))])
+    return "\n".join([said, *(f"  warning: {one}" for one in remarks(built))])

@@ -80,7 +80,8 @@ def _of_categories(grid: Grid, window: Profile) -> Iterator[Value]:
         present = rows - missing
         yield share("missing_share", column.name, missing, rows)
         if column.open:
-            why = "the reference does not say which values exist"
+            held = len(column.values) + len(column.rare)
+            why = f"the reference held more than {held:,} values, so which are new is not known"
             yield nothing("unseen_share", column.name, why, n=present)
             continue
         unseen = counts[starts[row] + column.unseen]

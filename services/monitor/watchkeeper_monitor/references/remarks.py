@@ -9,21 +9,43 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from watchkeeper_monitor.grids import Grid
+from watchkeeper_monitor.grids.axes import Axis
+from watchkeeper_monitor.references.reference import Reference
 
 
-def remarks(grid: Grid) -> list[str]:
+def remarks(reference: Reference) -> list[str]:
     """Return a sentence on each declared column that a reference knows too little of."""
-    return [*_numeric(grid), *_categorical(grid), *_groups(grid)]
+    grid = reference.grid
+    return [*_numeric(reference), *_categorical(grid), *_groups(grid)]
 
 
-def _numeric(grid: Grid) -> Iterator[str]:
-    for axis in grid.axes:
+def _numeric(reference: Reference) -> Iterator[str]:
+    mistyped = reference.profile.section("mistyped").tolist()
+    for row, axis in enumerate(reference.grid.axes):
         if not axis.field.startswith("features."):
             continue
-        if axis.low is None:
+        if axis.low is None and mistyped[row]:
+            yield (
+                f"{axis.field} is declared numeric and holds {mistyped[row]:,} texts and no "
+                "number: its drift is not measured; declare it categorical, or convert the file"
+            )
+        elif axis.low is None:
             yield _empty(axis.field)
         elif axis.low == axis.high:
             yield _constant(axis.field, f"{axis.low:g}")
+        else:
+            yield from _far_out(axis, int(reference.profile.cells(row).sum()))
+
+
+def _far_out(axis: Axis, n: int) -> Iterator[str]:
+    """Name a value that by itself makes half of the column's variance, or more."""
+    low, high = axis.low or 0.0, axis.high or 0.0
+    furthest = low if axis.mean - low > high - axis.mean else high
+    if ((furthest - axis.mean) / axis.scale) ** 2 >= n / 2:
+        yield (
+            f"{axis.field} is {furthest:g} in one row, which makes most of its standard deviation: "
+            "wasserstein, measured in it, will hardly move; leave the row out, or watch psi and ks"
+        )
 
 
 def _categorical(grid: Grid) -> Iterator[str]:
@@ -32,6 +54,12 @@ def _categorical(grid: Grid) -> Iterator[str]:
             yield _empty(column.field)
         elif len(column.values) == 1:
             yield _constant(column.field, repr(column.values[0]))
+        elif column.open:
+            yield (
+                f"{column.field} holds more than {len(column.values) + len(column.rare):,} values: "
+                "which are new will not be known, and its drift is that of the "
+                f"{len(column.values)} commonest; are these ids?"
+            )
 
 
 def _groups(grid: Grid) -> Iterator[str]:
