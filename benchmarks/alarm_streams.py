@@ -1,4 +1,4 @@
-"""Streams whose truth is known: in control, clustered, seasonal, or shifted from a window on."""
+"""Streams whose truth is known: in control, in clusters or seasons, wandering, or shifted."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class Stream:
         So many rows in a row are the same: chi-square is so many times too large.
     swing
         Amplitude of a season of seven windows, in sd; each feature has its own phase.
+    wander
+        Standard deviation of each numeric feature's level from window to window, in sd.
     shift
         Added to every numeric feature from its own window on, in sd.
     """
@@ -52,6 +54,7 @@ class Stream:
     reference_rows: int = 10_000
     cluster: int = 1
     swing: float = 0.0
+    wander: float = 0.0
     shift: float = 0.0
 
     def shifts_at(self, seed: int) -> Ints:
@@ -60,9 +63,10 @@ class Stream:
         return rng.integers(FIRST_SHIFT, LAST_SHIFT, len(NUMERIC))
 
     def reference(self, seed: int) -> pa.RecordBatch:
-        """Return the reference: independent rows of whole seasons."""
+        """Return the reference: independent rows of whole seasons and of many levels."""
         rng = np.random.default_rng((seed, 0))
-        numbers = rng.normal(size=(len(NUMERIC), self.reference_rows))
+        spread = (1 + self.wander**2) ** 0.5
+        numbers = spread * rng.normal(size=(len(NUMERIC), self.reference_rows))
         numbers += self._season(rng.integers(0, SEASON, self.reference_rows))
         return _batch(numbers, _choices(rng, self.reference_rows))
 
@@ -71,6 +75,8 @@ class Stream:
         rng = np.random.default_rng((seed, 1, place))
         distinct = -(-self.rows // self.cluster)
         numbers = rng.normal(size=(len(NUMERIC), distinct)) + self._season(np.array([place]))
+        levels = np.random.default_rng((seed, 3, place)).normal(size=(len(NUMERIC), 1))
+        numbers += self.wander * levels
         numbers += self.shift * (place >= self.shifts_at(seed))[:, None]
         choices = _choices(rng, distinct)
         same = np.repeat(np.arange(distinct), self.cluster)[: self.rows]

@@ -41,6 +41,8 @@ IN_CONTROL = (
     Stream("in control, 5,000 rows", rows=5_000, reference_rows=50_000),
     Stream("clustered by 3", cluster=3),
     Stream("season of 7 windows", swing=0.1),
+    Stream("level wanders, 0.1 sd", wander=0.1),
+    Stream("level wanders, reference 1,000", wander=0.1, reference_rows=1_000),
 )
 SHIFTED = (
     Stream("shift 0.05 sd, 5,000 rows", rows=5_000, reference_rows=50_000, shift=0.05),
