@@ -124,4 +124,5 @@ def _line(one: Letter, *, is_replayed: bool) -> str:
     detail = " ".join(why.detail.split())[:_LONGEST]
     mark = " (replayed)" if is_replayed else ""
     was = f"{why.topic}/{why.partition}/{why.offset}"
-    return f"{place} {why.code} key={record.key} from {was} by {why.consumer}{mark}: {detail}"
+    of = f" system={why.system}" if why.system else ""
+    return f"{place} {why.code}{of} key={record.key} from {was} by {why.consumer}{mark}: {detail}"

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from watchkeeper_alerting import outgoing
 from watchkeeper_alerting.exposition import Facts, expose
 from watchkeeper_alerting.gauges import Caps
-from watchkeeper_alerting.store import alerts, measurements, progress, tickets
+from watchkeeper_alerting.store import alerts, measurements, progress, refusals, tickets
 from watchkeeper_alerting.store.measurements import Filter
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
@@ -115,4 +115,9 @@ class Exporter(Collector):
             tickets=tickets.open_counts(c),
             oldest_ticket=tickets.oldest_open(c),
             untold=alerts.untold_counts(c),
+            refused={
+                (system, reason): rows
+                for system, found in refusals.by_system(c).items()
+                for reason, rows in found.rows.items()
+            },
         )

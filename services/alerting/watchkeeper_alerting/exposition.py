@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from watchkeeper_alerting.gauges import Caps, Page
 from watchkeeper_alerting.store.measurements import Measurement
+from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.metric_limits import Worse, worse
 from watchkeeper_shared.metric_names import Family, family_of
 from watchkeeper_shared.specs import AISystem
@@ -55,6 +56,8 @@ class Facts:
         Since when the oldest open ticket waits.
     untold
         How many open alerts no channel was told of, by system and severity.
+    refused
+        How many rows the monitor refused, by system and reason.
     """
 
     systems: Mapping[str, AISystem]
@@ -64,6 +67,7 @@ class Facts:
     tickets: Mapping[tuple[str, str], int] = field(default_factory=dict)
     oldest_ticket: datetime | None = None
     untold: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def expose(facts: Facts, caps: Caps) -> tuple[list[GaugeMetricFamily], Counter[str]]:
@@ -91,6 +95,7 @@ def _counts(facts: Facts, models: Sequence[str], page: Page) -> None:
         ("watchkeeper_alerts_open", facts.alerts),
         ("watchkeeper_alerts_untold", facts.untold),
         ("watchkeeper_review_tickets_open", facts.tickets),
+        ("watchkeeper_rows_refused", {**dict.fromkeys(_alerted_on(models), 0), **facts.refused}),
     ):
         summed: Counter[tuple[str, str]] = Counter()
         for (model, kind), count in counts.items():
@@ -100,6 +105,11 @@ def _counts(facts: Facts, models: Sequence[str], page: Page) -> None:
     if facts.oldest_ticket is not None:
         name = "watchkeeper_review_oldest_open_timestamp_seconds"
         page.add(name, [], facts.oldest_ticket.timestamp())
+
+
+def _alerted_on(models: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Return what is shown at zero already: only then is the first refusal an increase."""
+    return ((model, str(RejectCode.UNKNOWN_VERSION)) for model in models)
 
 
 def _one_per_series(found: Iterable[Measurement]) -> list[Measurement]:

@@ -46,6 +46,10 @@ GAUGES: dict[str, tuple[str, list[str]]] = {
         "Alerts that are not resolved and that no channel was told of, nor will be.",
         ["model", "severity"],
     ),
+    "watchkeeper_rows_refused": (
+        "Rows that the monitor refused so far, by reason; they were never measured.",
+        ["model", "reason"],
+    ),
     "watchkeeper_review_tickets_open": ("Tickets that are not closed.", ["model", "state"]),
     "watchkeeper_review_oldest_open_timestamp_seconds": (
         "Since when the oldest open ticket waits.",

@@ -12,6 +12,9 @@ from watchkeeper_shared.events.letters import CRASHED
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
+UNKNOWN = "unknown"
+"""Stands for every name that was not applied: a sender must not choose how many series we have."""
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -39,8 +42,8 @@ class Meters:
         )
         self.dead_letters = Counter(
             "watchkeeper_monitor_dead_letters",
-            "Records sent to the dead letter topic, by reason.",
-            ["reason"],
+            "Records sent to the dead letter topic, by the applied system they name, and reason.",
+            ["system", "reason"],
             registry=registry,
         )
         self.duplicates = Counter(
@@ -180,7 +183,7 @@ class Meters:
             self.rows.labels(kind)
         for code in (*(one.value for one in RejectCode), CRASHED):
             self.decode_errors.labels(code)
-            self.dead_letters.labels(code)
+            self.dead_letters.labels(UNKNOWN, code)
         for topic, kind in product((PREDICTIONS.name, LABELS.name), BREAKS):
             self.offset_gap.labels(topic)
             self.topic_stopped.labels(topic)

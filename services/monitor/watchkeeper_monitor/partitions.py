@@ -13,8 +13,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
-from watchkeeper_monitor.meters import Meters
-from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading
+from watchkeeper_monitor.meters import UNKNOWN, Meters
+from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading, Sender, crashed
 from watchkeeper_monitor.records.repeats import Repeated, fingerprint, repeated
 from watchkeeper_monitor.records.singles import Single
 from watchkeeper_monitor.store import counting, repeats
@@ -23,7 +23,6 @@ from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import Fenced, OffsetGone
 from watchkeeper_shared.eventlog.port import LogReader, Poll, Record, TopicPartition
-from watchkeeper_shared.events.letters import CRASHED
 from watchkeeper_shared.events.stops import Stops
 
 logger = logging.getLogger(__name__)
@@ -48,16 +47,25 @@ class Partitions:
         Which topics are not read for now.
     database
         Where positions are.
+    sender
+        Says of which system a record is that was never looked at.
     """
 
     def __init__(
-        self, reader: LogReader, claims: Claims, stops: Stops, database: Database, meters: Meters
+        self,
+        reader: LogReader,
+        claims: Claims,
+        stops: Stops,
+        database: Database,
+        meters: Meters,
+        sender: Sender,
     ) -> None:
         self._reader = reader
         self._claims = claims
         self._stops = stops
         self._database = database
         self._meters = meters
+        self._sender = sender
         self._waiting: set[TopicPartition] = set()
         self._pending: dict[TopicPartition, Pending] = {}
 
@@ -182,11 +190,11 @@ class Partitions:
         pending = self._pending.get(at)
         if pending is None or record.offset < pending.next_offset or at.topic in self._stops:
             return
-        content = _crashed(record, pending.claim) or self._read(record, pending, read)
+        content = crashed(record, pending.claim, self._sender) or self._read(record, pending, read)
         pending.take(record, content)
         self._meters.batches.inc()
         if isinstance(content, DeadLetter):
-            self._meters.dead_letters.labels(content.code).inc()
+            self._meters.dead_letters.labels(content.system or UNKNOWN, content.code).inc()
             logger.warning("dead_letter", extra={"code": content.code, "reason": content.detail})
         for code, count in _refused(content).items():
             self._meters.decode_errors.labels(code).inc(count)
@@ -275,18 +283,6 @@ class Partitions:
         self._pending.clear()
         self._waiting.clear()
         self._reader.close()
-
-
-def _crashed(record: Record, claim: Claim) -> DeadLetter | None:
-    """Return a verdict without looking, if looking killed the last owners."""
-    if not claim.blames(record.offset):
-        return None
-    return DeadLetter(
-        record,
-        CRASHED,
-        f"{claim.tries} processes in a row ended over this record, the last three with nothing "
-        "else in hand: out of memory, or a crash in a library; see what the platform says of them",
-    )
 
 
 def _refused(content: Reading | Single | DeadLetter | Repeated) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -22,6 +23,7 @@ from watchkeeper_monitor.judge.judge import Judge
 from watchkeeper_monitor.judge.keeping import Keeper
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import CONSUMER, Partitions
+from watchkeeper_monitor.records import intake
 from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.settings import EvidenceSettings, Pace, Retention
 from watchkeeper_monitor.store.shelf import Shelf
@@ -188,7 +190,8 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     def join() -> Partitions:
         reader = log.reader(CONSUMER, [PREDICTIONS.name, LABELS.name])
         claims = Claims(reader, database, clock, Claimant(CONSUMER, name), meters.log_broke)
-        return Partitions(reader, claims, stops, database, meters)
+        sender = partial(intake.sender, registry=registry)
+        return Partitions(reader, claims, stops, database, meters, sender)
 
     worker = Worker(
         join,

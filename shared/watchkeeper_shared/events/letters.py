@@ -47,6 +47,8 @@ class Verdict:
         Where the record was.
     consumer
         Who could not read it.
+    system
+        The applied system that the record's key names; empty where it names none.
     """
 
     code: str
@@ -55,9 +57,12 @@ class Verdict:
     partition: int
     offset: int
     consumer: str
+    system: str = ""
 
 
-def letter(record: Record, consumer: str, code: str, detail: str) -> tuple[str, Message]:
+def letter(
+    record: Record, consumer: str, code: str, detail: str, system: str = ""
+) -> tuple[str, Message]:
     """Return the identity of a dead letter, the same every time, and its message.
 
     The record's time is part of the identity: a topic that was made again has the same
@@ -71,6 +76,7 @@ def letter(record: Record, consumer: str, code: str, detail: str) -> tuple[str, 
         "partition": str(at.partition),
         "offset": str(record.offset),
         "consumer": consumer,
+        **({"system": system} if system else {}),
     }
     headers = {**record.headers, **{ERRORS + name: text for name, text in added.items()}}
     place = (consumer, at.topic, str(at.partition), str(record.offset), str(record.timestamp))
@@ -95,6 +101,7 @@ def verdict(headers: Mapping[str, str]) -> Verdict:
             int(headers[f"{ERRORS}partition"]),
             int(headers[f"{ERRORS}offset"]),
             headers[f"{ERRORS}consumer"],
+            headers.get(f"{ERRORS}system", ""),
         )
     except (KeyError, ValueError) as error:
         raise MalformedRecord(

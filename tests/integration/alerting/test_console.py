@@ -20,8 +20,9 @@ from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_alerting.testing.service import RunningService
 from watchkeeper_alerting.tickets import TicketState
+from watchkeeper_shared.db import audit
 from watchkeeper_shared.db.keys import Role
-from watchkeeper_shared.db.tables import objects
+from watchkeeper_shared.db.tables import objects, tallies
 
 HOSTILE = "<script>alert(1)</script>"
 SYSTEM = """\
@@ -329,3 +330,57 @@ def test_a_system_that_this_release_cannot_read_hides_no_other(
     assert "AISystem/loans is left out" in fleet.text
     assert system.status_code == 404
     assert "cannot be read" in system.text
+
+
+def test_a_system_whose_sender_is_broken_says_so(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    noted = {
+        ("employment-ma", "dead_letters_malformed"): 1200,
+        ("employment-ma", "dead_letters_wrong_type"): 2,
+        ("employment-ma", "dead_letter_at"): int(service.clock.now().timestamp()) - 300,
+        ("employment-ma", "rejected_unknown_version"): 7,
+        ("employment-ma", "duplicates"): 99,
+        ("", "dead_letters_unknown_system"): 4,
+        ("", "dead_letter_at"): int(service.clock.now().timestamp()) - 7200,
+    }
+    with service.database.transaction() as c:
+        for (system, name), value in noted.items():
+            c.execute(tallies.insert().values(system=system, name=name, value=value))
+    visit = Visit(service, Role.ONCALL)
+
+    fleet, system = (_text(visit.get(path)) for path in ("/", "/systems/employment-ma"))
+
+    assert "newest record that could not be read: 5 min ago" in fleet
+    assert "4 records that could not be read (unknown system 4; the newest 2 h ago)" in fleet
+    assert "1,202 records that could not be read (malformed 1,200, wrong type 2; the" in system
+    assert "newest 5 min ago), 7 refused rows (unknown version 7)." in system
+    assert "99" not in system
+
+
+def test_who_was_told_stands_on_the_page_of_an_alert_after_the_notifications_ended(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    told = {"channel": "pager", "event": "firing", "state": "delivered", "attempts": 3}
+    with service.database.transaction() as c:
+        audit.record(
+            c,
+            at=service.clock.now(),
+            actor="watchkeeper-alerting",
+            act="alert.deliveries_ended",
+            subject=f"Alert/{ids[0]}",
+            reason="over",
+            body={"told": [{**told, "last_error": None}]},
+        )
+
+    page = _text(Visit(service, Role.AUDITOR).get(f"/alerts/{ids[0]}"))
+
+    assert "pager firing ● delivered from the audit log, No. " in page.replace("✓", "●")
+
+
+def _text(page: httpx.Response) -> str:
+    """Return the words of a page."""
+    assert page.status_code == 200
+    return (
+        " ".join(re.sub(r"<[^>]+>", " ", page.text).split()).replace(" ,", ",").replace(" )", ")")
+    )

@@ -77,7 +77,7 @@ def bury(log: EventLog, *values: bytes, code: str = "malformed") -> None:
         headers = {"content-type": "text/plain", "x": "y"}
         now = SystemClock().now()
         record = Record(at, 100 + number, "loans", value, headers, now)
-        _, message = letter(record, "monitor", code, "it is\nno JSON")
+        _, message = letter(record, "monitor", code, "it is\nno JSON", "loans")
         writer.append(message).result(30)
     writer.close()
 
@@ -110,7 +110,10 @@ def test_letters_are_listed_and_go_back_once(env: Mapping[str, str], log: EventL
     back = reading.drain(3)
 
     assert [line.split(" ")[:2] for line in before[:3]] == [[DEAD, str(n)] for n in range(3)]
-    assert f"malformed key=loans from {PREDICTIONS.name}/0/100 by monitor: it is no" in before[0]
+    assert (
+        f"malformed system=loans key=loans from {PREDICTIONS.name}/0/100 by monitor: it is no"
+        in before[0]
+    )
     assert first.startswith("1 sent back, 0 were")
     assert rest.startswith("2 sent back, 1 were")
     assert again.startswith("0 sent back, 1 were")

@@ -99,7 +99,32 @@ def test_a_poison_record_goes_to_the_dead_letters_with_its_bytes(referenced: Any
     assert letter.headers["__watchkeeper.errors.code"] == stored.code == "unsupported"
     assert letter.headers["__watchkeeper.errors.offset"] == str(stored.offset)
     assert letter.headers["__watchkeeper.errors.topic"] == PREDICTIONS.name
+    assert letter.headers["__watchkeeper.errors.system"] == "loans"
+    assert referenced.tally("dead_letters_unsupported") == 1
+    assert referenced.tally("dead_letter_at") == int(stored.at.timestamp())
     assert referenced.now_measured("volume", 0).value == ROWS
+
+
+def test_a_name_that_nobody_applied_is_counted_under_none(referenced: Any) -> None:
+    letters = referenced.log.reader("people2", [PREDICTIONS.dead_letters])
+    for key in ("made-up-1", "made-up-2"):
+        referenced.send_raw(Message(PREDICTIONS.name, key, b"{", {}))
+    referenced.settle()
+
+    found = referenced.records(letters)
+    systems = {row.system for row in referenced.all(tables.tallies)}
+
+    assert [one.key for one in found] == ["made-up-1", "made-up-2"]
+    assert not [one for one in found if "__watchkeeper.errors.system" in one.headers]
+    assert systems == {""}
+    assert buried(referenced, "loans") == 0
+    assert buried(referenced, "unknown") == 2
+
+
+def buried(world: Any, system: str) -> float:
+    labels = {"system": system, "reason": "malformed"}
+    name = "watchkeeper_monitor_dead_letters_total"
+    return world.metrics.get_sample_value(name, labels) or 0
 
 
 @pytest.mark.parametrize("system", [None, [None, "loans"]])

@@ -82,6 +82,7 @@ def test_each_family_has_its_name() -> None:
             {("credit", "new"): 3},
             DAY,
             untold={("credit", "warning"): 1},
+            refused={("credit", "wrong_type"): 5, ("withdrawn", "wrong_type"): 2},
         )
     )
 
@@ -105,6 +106,9 @@ def test_each_family_has_its_name() -> None:
     assert value("alerts_open", severity="critical") == 2
     assert value("review_tickets_open", state="new") == 3
     assert value("alerts_untold", severity="warning") == 1
+    assert value("rows_refused", reason="wrong_type") == 5
+    assert value("rows_refused", reason="unknown_version") == 0
+    assert value("rows_refused", model="__other__", reason="wrong_type") == 2
 
 
 def test_too_little_data_is_a_status_and_never_a_number() -> None:

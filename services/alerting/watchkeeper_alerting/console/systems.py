@@ -21,7 +21,7 @@ from watchkeeper_alerting.console.series import (
     series_of,
 )
 from watchkeeper_alerting.hearing import unheard_by_policy
-from watchkeeper_alerting.store import alerts, measurements, tickets
+from watchkeeper_alerting.store import alerts, measurements, refusals, tickets
 from watchkeeper_alerting.store.measurements import Filter
 from watchkeeper_shared.db.applied import Snapshot, read_snapshot, read_stamp
 from watchkeeper_shared.errors import NotFound
@@ -47,8 +47,15 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
             alerts.open_metrics(c),
             [name for name in applied.systems if _unheard(applied, name)],
         )
-    unreadable = applied.unreadable
-    return page("fleet.html", rows=rows, unreadable=unreadable, caller=caller, now=ctx.clock.now())
+        refused = refusals.by_system(c)
+    return page(
+        "fleet.html",
+        rows=rows,
+        unreadable=applied.unreadable,
+        refused=refused,
+        caller=caller,
+        now=ctx.clock.now(),
+    )
 
 
 @router.get("/systems/{name}")
@@ -60,11 +67,13 @@ def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
         found = measurements.select(c, Filter(system=name, latest=True), _MOST)
         firing = alerts.listing(c, system=name, over=False, limit=_OPEN)
         waiting = tickets.listing(c, system=name, over=False, limit=_OPEN)
+        refused = refusals.by_system(c).get(name)
     return page(
         "system.html",
         name=name,
         system=system,
         unheard=_unheard(applied, name),
+        refused=refused,
         tables=tables(found),
         newest=max(found, key=lambda one: one.window_end, default=None),
         alerts=firing,

@@ -141,6 +141,9 @@ class Flusher:
         news.write()
         panes.touch(c, done.touched)
         counting.count(c, done.tallies)
+        buried = {dead.system for pending in ready for dead in pending.dead}
+        for system in sorted(buried):
+            counting.put(c, system, "dead_letter_at", int(now.timestamp()))
         return done
 
     def _labels(
@@ -243,5 +246,5 @@ def _bury(c: sa.Connection, pending: Pending, now: datetime) -> None:
     consumer = pending.claim.consumer
     counting.bury(c, consumer, pending.dead, now)
     for dead in pending.dead:
-        event_id, message = letter(dead.record, consumer, dead.code, dead.detail)
+        event_id, message = letter(dead.record, consumer, dead.code, dead.detail, dead.system)
         outbox.enqueue(c, OWNER, message, event_id, now)

@@ -47,9 +47,18 @@ def read(record: Record, registry: Registry) -> Reading | Single | DeadLetter:
         system = _system_of(record, decoded)
         _refuse_unknown(system, registry)
     except MalformedRecord as error:
-        return DeadLetter(record, error.code, error.detail)
+        return DeadLetter(record, error.code, error.detail, sender(record, registry))
     refused = Counter(reject.code.value for reject in decoded.rejects)
     return Reading(system, kind, decoded.batch, refused)
+
+
+def sender(record: Record, registry: Registry) -> str:
+    """Return the applied system that a record's key names; empty where it names none.
+
+    Whoever writes to the topic chooses the key: only names that were applied are counted by.
+    """
+    system = (record.key or "").partition("|")[0]
+    return "" if registry.system(system) is None else system
 
 
 def check(pending: Pending, registry: Registry, now: datetime, admit: Admit) -> Counter[str]:

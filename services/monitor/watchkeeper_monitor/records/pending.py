@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,9 +16,14 @@ from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.eventlog.port import Record
 from watchkeeper_shared.events.codec import decode_items
 from watchkeeper_shared.events.headers import parse
+from watchkeeper_shared.events.letters import CRASHED
 from watchkeeper_shared.events.rows import Kind
 
 _REFUSED = "rejected_"
+_BURIED = "dead_letters_"
+
+Sender = Callable[[Record], str]
+"""Says which applied system a record names, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,26 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that could not be read, and why; for people, with its original bytes."""
+    """A record that could not be read, and why; for people, with its original bytes.
+
+    `system` is the applied system that it says it is of; empty where it names none.
+    """
 
     record: Record
     code: str
     detail: str
+    system: str = ""
+
+
+def crashed(record: Record, claim: Claim, sender: Sender) -> DeadLetter | None:
+    """Return a verdict without looking, if looking killed the last owners."""
+    if not claim.blames(record.offset):
+        return None
+    detail = (
+        f"{claim.tries} processes in a row ended over this record, the last three with nothing "
+        "else in hand: out of memory, or a crash in a library; see what the platform says of them"
+    )
+    return DeadLetter(record, CRASHED, detail, sender(record))
 
 
 @dataclass(slots=True)
@@ -96,7 +117,7 @@ class Pending:
         self.size += len(record.value)
         self.newest = record.timestamp
         if isinstance(content, DeadLetter):
-            self.dead.append(content)
+            self._bury(content)
             return
         if isinstance(content, Repeated):
             self.tallies[content.system, "duplicate_batches"] += 1
@@ -109,6 +130,10 @@ class Pending:
         self.rows += content.batch.num_rows
         self._add(content.system, content.kind, content.batch)
         self.refuse(content.system, content.refused)
+
+    def _bury(self, dead: DeadLetter) -> None:
+        self.dead.append(dead)
+        self.tallies[dead.system, _BURIED + dead.code] += 1
 
     def _add(self, system: str, kind: Kind, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
@@ -142,7 +167,7 @@ class Pending:
         try:
             decoded = decode_items(single.record.value, content_type, single.kind)
         except MalformedRecord as error:
-            self.dead.append(DeadLetter(single.record, error.code, error.detail))
+            self._bury(DeadLetter(single.record, error.code, error.detail, single.system))
             return
         self._add(single.system, single.kind, decoded.batch)
         self.refuse(single.system, Counter(reject.code.value for reject in decoded.rejects))
