@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from watchkeeper_monitor.judge.telling import turns_of
 from watchkeeper_monitor.rule.episodes import Episode, EpisodeState, TurnKind
 from watchkeeper_monitor.rule.stretches import Opening, Point, Stretch, fold, lookback
+from watchkeeper_monitor.store.episodes import told_first
 from watchkeeper_shared.specs import Clear, Rule
 from watchkeeper_shared.states import State
 
@@ -105,25 +106,40 @@ class People:
         pooled = [
             (one.window, one.scale)
             for one in points
-            if one.window < since and one.state is State.BREACH
+            if one.window < since and one.state is State.BREACH and one.scale > 1
         ]
         for turn in turns_of(points, reaching, self.rule, since, pooled):
             self.turns += 1
             name = f"{turn.opened}/{turn.generation}" if turn.episode is None else turn.episode.id
-            point, heard = turn.point, turn.heard or turn.point
+            before, heard = self.episodes.get(name), turn.heard or turn.point
+            assert (before is None) == (turn.kind is TurnKind.OPENED), "an id names one breach"
+            first_opened, first_cleared = told_first(turn)
             self.episodes[name] = Episode(
                 id=name,
                 opened=turn.opened,
-                cleared=point.window if turn.kind is TurnKind.CLEARED and point else None,
-                state={
-                    TurnKind.CLEARED: EpisodeState.CLEARED,
-                    TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
-                }.get(turn.kind, EpisodeState.OPEN),
+                cleared=turn.cleared,
+                state=EpisodeState.WITHDRAWN
+                if turn.kind is TurnKind.WITHDRAWN
+                else EpisodeState.CLEARED
+                if turn.cleared
+                else EpisodeState.OPEN,
                 generation=turn.generation,
+                first_opened=first_opened,
+                first_cleared=first_cleared,
                 told_window=heard.window if heard else turn.opened,
                 told_state=heard.state if heard else State.OK,
                 told_value=heard.value if heard else None,
             )
+
+    @property
+    def known(self) -> set[Stretch]:
+        """What people know of when rules did not hold."""
+        standing = (EpisodeState.OPEN, EpisodeState.CLEARED)
+        return {
+            Stretch(one.opened, one.cleared)
+            for one in self.episodes.values()
+            if one.state in standing
+        }
 
     @property
     def standing(self) -> int:
@@ -180,18 +196,44 @@ def test_values_that_cross_the_limit_but_not_the_clear_limit_are_one_breach(
     assert people.turns == len(found), "told once, and not again for each crossing"
 
 
+@settings(max_examples=500)
+@given(lives, rules, st.data())
+def test_whatever_is_amended_in_whichever_order_each_breach_is_told_with_its_bounds(
+    life: list[tuple[State, float, int, int]], rule: Rule, data: st.DataObject
+) -> None:
+    """A transaction judges some of what changed; each breach it finds is told by then."""
+    people, life = People(rule), list(life)
+    people.hear(points_of(life), START)
+    for _ in range(data.draw(st.integers(1, 6))):
+        first = data.draw(st.integers(0, len(life)), label="first")
+        judged = data.draw(st.lists(said, min_size=1, max_size=3), label="judged")
+        life[first : first + len(judged)] = judged  # past the end: new windows
+        people.hear(points_of(life), START + first * DAY)
+        found = fold(points_of(life), rule)
+
+        assert set(found) <= people.known
+        assert people.standing == any(one.cleared is None for one in found)
+        for one in people.known - set(found):
+            assert any(_within(one, stretch) for stretch in found), "a breach that never was"
+
+
+def _within(told: Stretch, known: Stretch) -> bool:
+    """A breach was told to be over, and went on: its end stays, and another tells the rest."""
+    is_over = known.cleared is None or (told.cleared is not None and told.cleared <= known.cleared)
+    return known.opened <= told.opened and is_over
+
+
 def test_a_breach_that_amendments_take_back_a_piece_at_a_time_is_withdrawn() -> None:
     """Labels that come late amend many windows, and one transaction judges only some of them."""
-    rule = Rule(id="r", metric="label_coverage", breach=0.5, below=True)
+    people = People(Rule(id="r", metric="label_coverage", breach=0.5, below=True))
     days = [START + day * DAY for day in range(4)]
-    told = Episode("b", days[0], None, EpisodeState.OPEN, 0, days[3], State.BREACH, 0.2)
-    half = [Point(day, State.OK, 0.9) for day in days[:2]]
-    half += [Point(day, State.BREACH, 0.2) for day in days[2:]]
-    whole = [Point(day, State.OK, 0.9) for day in days]
+    bad = [Point(day, State.BREACH, 0.2) for day in days]
+    good = [Point(day, State.OK, 0.9) for day in days]
 
-    assert turns_of(half, [told], rule, days[0]) == []
-    (turn,) = turns_of(whole, [told], rule, days[2])
-    (left,) = turns_of(whole, [told], rule, days[2], [(days[1], 1)])
+    people.hear(bad, days[0])
+    people.hear(good[:2] + bad[2:], days[0])
+    half = people.known
+    people.hear(good, days[2])
 
-    assert turn.kind is TurnKind.WITHDRAWN
-    assert left.kind is TurnKind.CLEARED
+    assert half == {Stretch(days[2])}
+    assert [one.state for one in people.episodes.values()] == [EpisodeState.WITHDRAWN]

@@ -185,7 +185,9 @@ def _note(turn: BreachTurn, decision: Decision) -> str:
         "This ticket stays open until a person closes it.",
         Action.REOPEN: f"The breach was raised again: {messages.summary(turn.breach)}",
     }
-    return said.get(decision.action, f"Newer numbers: {messages.summary(turn.breach)}")
+    return said.get(
+        decision.action, f"Newer numbers: {messages.summary(turn.breach)}"
+    ) + messages.moved(turn.breach)
 
 
 def _add_act(c: sa.Connection, ticket: StoredTicket, act: str, text: str, now: datetime) -> None:

@@ -166,7 +166,8 @@ def facts(breach: BreachEvent) -> dict[str, str]:
         "Reference": _reference(breach),
         "Window": f"{minute(breach.window.start)} to {minute(breach.window.end)}"
         f" ({breach.window.status}, revision {breach.window.revision})",
-        "Since": minute(breach.opened_window),
+        "Since": _bound(breach.opened_window, breach.first_opened),
+        "Until": _bound(breach.cleared_window, breach.first_cleared),
         "Why": breach.reason,
         "Rule": f"{breach.rule} of policy {breach.policy} ({breach.policy_hash[:12]})",
         "Controls": ", ".join(breach.controls),
@@ -176,6 +177,17 @@ def facts(breach: BreachEvent) -> dict[str, str]:
         "Fingerprint": breach.fingerprint,
     }
     return {label: text for label, text in told.items() if text}
+
+
+def moved(breach: BreachEvent) -> str:
+    """Return which bounds of a breach are known now to differ from those told first, if any."""
+    told = {
+        "Since": (breach.opened_window, breach.first_opened),
+        "Until": (breach.cleared_window, breach.first_cleared),
+    }
+    return "".join(
+        f" {label} {_bound(known, first)}." for label, (known, first) in told.items() if first
+    )
 
 
 def text(told: Notice) -> str:
@@ -220,6 +232,13 @@ def identity(breach: BreachEvent, severity: str) -> dict[str, str]:
 def minute(moment: datetime) -> str:
     """Return an instant to the minute, in UTC as everything here is."""
     return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _bound(known: datetime | None, first: datetime | None) -> str:
+    """Return what is known now of when a breach began or ended, and what was told first."""
+    if known is None:
+        return ""
+    return minute(known) + (f" (told first: {minute(first)})" if first is not None else "")
 
 
 def _verdict(breach: BreachEvent, event: Event) -> str:

@@ -192,7 +192,7 @@ class Meters:
             self.rebalances.labels(kind)
         for status in ("provisional", "final", "amended"):
             self.windows.labels(status)
-        for kind in ("opened", "updated", "cleared", "withdrawn", "retired"):
+        for kind in ("opened", "updated", "moved", "cleared", "withdrawn", "retired"):
             self.breach_events.labels(kind)
         for outcome in ("ready", "missing"):
             self.reports.labels(outcome)

@@ -59,6 +59,11 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
         this field have `reason` alone.
     warn, limit, below
         The rule's limits, and whether small values are the bad ones.
+    opened_window, cleared_window
+        The window that opened it, and the first good one after it (None while it is not over):
+        what is known now. An amendment may move either; an `updated` event says so.
+    first_opened, first_cleared
+        What people were told first, where it has moved since.
     reason
         The decision's reason in plain words.
     withdrawn
@@ -104,6 +109,9 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
     retired: bool = False
     scale: int = 1
     pooled: BreachPool | None = None
+    cleared_window: datetime | None = None
+    first_opened: datetime | None = None
+    first_cleared: datetime | None = None
 
     @property
     def judged(self) -> BreachEvent | BreachPool:

@@ -303,3 +303,30 @@ def test_the_sample_behind_a_breach_is_frozen_with_it(referenced: Any) -> None:
     assert opened.evidence == frozen.id
     assert (frozen.sample_rows, frozen.window_rows, frozen.state) == (400, 400, "pending")
     assert frozen.window_start == opened.window.start
+
+
+def test_a_past_breach_is_told_though_later_labels_come_after_its_own(referenced: Any) -> None:
+    """Labels of the fifth day come first, then those of the first two, then what lay between."""
+    ids = []
+    for day in range(7):
+        referenced.go_to(day + 1)
+        ids.append(referenced.predict(day))
+        referenced.settle()
+
+    def learn(days: list[int], kind: int) -> list[tuple[str, Any]]:
+        for day in days:
+            referenced.label(ids[day], labels_of(referenced, ids[day], kind))
+        referenced.settle()
+        referenced.clock.advance(timedelta(hours=1))
+        return [(kind, event) for kind, event in referenced.told() if event.rule == "accuracy"]
+
+    ((_, first),) = learn([4], BAD)
+    ((moved, joined),) = learn([0, 1], BAD)
+    split = learn([2, 3], GOOD)
+
+    assert (moved, joined.breach) == ("updated", first.breach)
+    assert (joined.opened_window.day, joined.first_opened.day) == (2, 6)
+    told = [(kind, one.opened_window.day, one.breach == first.breach) for kind, one in split]
+    assert told == [("opened", 2, False), ("cleared", 2, False), ("updated", 6, True)]
+    assert split[1][1].cleared_window.day == 4
+    assert split[2][1].first_opened is None

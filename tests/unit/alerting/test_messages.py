@@ -125,6 +125,19 @@ def test_a_resolved_notice_says_whether_it_recovered_or_was_withdrawn() -> None:
     assert recovered.ended_at == now
 
 
+def test_a_breach_whose_bounds_moved_says_what_is_known_now_and_what_was_told_first() -> None:
+    breach = a_breach(first_opened=DAY + timedelta(days=2), cleared_window=DAY + timedelta(days=3))
+    since = f"{DAY:%Y-%m-%d %H:%M} UTC"
+    first = f"{DAY + timedelta(days=2):%Y-%m-%d %H:%M} UTC"
+
+    told = messages.facts(breach)
+
+    assert told["Since"] == f"{since} (told first: {first})"
+    assert told["Until"] == f"{DAY + timedelta(days=3):%Y-%m-%d %H:%M} UTC"
+    assert messages.moved(breach) == f" Since {since} (told first: {first})."
+    assert messages.moved(a_breach()) == ""
+
+
 def test_a_breach_without_the_optional_facts_can_be_told() -> None:
     bare = a_breach(
         value=None, low=None, high=None, warn=None, limit=None, reference=None,

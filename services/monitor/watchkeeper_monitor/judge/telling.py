@@ -36,7 +36,7 @@ from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
 from watchkeeper_shared.topics import BREACHES
 
 Pooled = tuple[datetime, int]
-"""A window that breached, and how many windows it took to see."""
+"""A window that closes a pool that breached, and the pool's scale."""
 
 OWNER = "monitor"
 SOURCE = "/watchkeeper/monitor"
@@ -45,6 +45,7 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 _TYPES = {
     TurnKind.OPENED: BREACH_OPENED,
     TurnKind.UPDATED: BREACH_UPDATED,
+    TurnKind.MOVED: BREACH_UPDATED,
     TurnKind.CLEARED: BREACH_CLEARED,
     TurnKind.WITHDRAWN: BREACH_CLEARED,
     TurnKind.RETIRED: BREACH_CLEARED,
@@ -112,11 +113,11 @@ class Teller:
     def _scales(
         self, c: sa.Connection, stored: Mapping[Series, Sequence[Episode]], since: datetime
     ) -> dict[Series, list[Pooled]]:
-        """Return what still breaches in the breaches that are open where folding begins."""
+        """Return what took a pool to see in the breaches that are open where folding begins."""
         opened = [one.opened for mine in stored.values() for one in mine if one.opened < since]
         found: defaultdict[Series, list[Pooled]] = defaultdict(list)
         if opened:
-            rows = measurements.breaching(c, self.scope, min(opened), since)
+            rows = measurements.breaching(c, self.scope, min(opened), since, least_scale=2)
             for series, start, scale in rows:
                 found[series].append((start, scale))
         return found
@@ -136,7 +137,14 @@ class Teller:
             return  # a breach has a measurement; without one there is nothing to tell
         # After the last window: a rule that comes back and still sees it raises it anew.
         point = Point(row.window.end, episode.told_state, episode.told_value)
-        turn = Turn(TurnKind.RETIRED, episode, episode.opened, episode.generation, point)
+        turn = Turn(
+            TurnKind.RETIRED,
+            episode,
+            episode.opened,
+            episode.generation,
+            point,
+            cleared=point.window,
+        )
         last = f"{reason}; last: {row.measurement.reason}"
         told = msgspec.structs.replace(row.measurement, reason=last)
         self._send(c, series, rule, turn, replace(row, measurement=told))
@@ -145,7 +153,7 @@ class Teller:
         evidence = self._evidence(c, row, turn)
         breach = episodes.store(c, self.scope, series, turn, evidence, self.now)
         event = self._event(breach, rule, row, turn, evidence)
-        event_id = _event_id(breach, turn, row)
+        event_id = _event_id(breach, turn, row, self.now)
         message = Message(
             BREACHES.name,
             self.scope.system,
@@ -170,6 +178,7 @@ class Teller:
         self, breach: str, rule: Rule, row: Settled, turn: Turn, evidence: str | None
     ) -> BreachEvent:
         one = row.measurement
+        first_opened, first_cleared = episodes.told_first(turn)
         return BreachEvent(
             breach=breach,
             fingerprint=fingerprint(self.scope.system, one.series),
@@ -198,6 +207,9 @@ class Teller:
                 status=row.status.value,
             ),
             opened_window=turn.opened,
+            cleared_window=turn.cleared,
+            first_opened=first_opened,
+            first_cleared=first_cleared,
             reason=one.reason,
             controls=rule.controls,
             note=rule.note,
@@ -226,8 +238,7 @@ def turns_of(
     Parameters
     ----------
     pooled
-        Start and scale of what breaches before `since`. A breach of which nothing is left there,
-        for amendments took it back a piece at a time, is not open where folding begins.
+        Start and scale of what took a pool to see before `since`.
     """
     earlier = sum(point.window < since for point in points)
     known = min(earlier, lookback(rule))
@@ -242,8 +253,9 @@ def turns_of(
     opening = None
     if open_before:
         first = open_before[-1]
-        left = [scale for start, scale in pooled if start >= first]
-        opening = Opening(first, max(left)) if left else None
+        opening = Opening(
+            first, max((scale for start, scale in pooled if start >= first), default=1)
+        )
     return diff(stored, fold(points, rule, opening, known), points, rule)
 
 
@@ -264,8 +276,11 @@ def _series(row: Settled) -> Series:
     return row.measurement.series
 
 
-def _event_id(breach: str, turn: Turn, row: Settled) -> str:
+def _event_id(breach: str, turn: Turn, row: Settled, now: datetime) -> str:
     text = f"{breach}\x1f{turn.kind.value}\x1f{row.window.start.isoformat()}\x1f{row.revision}"
+    if turn.kind is TurnKind.MOVED:  # bounds may move to and fro while this window stays as it is
+        bounds = f"{turn.opened.isoformat()}\x1f{turn.cleared}"
+        text += f"\x1f{bounds}\x1f{now.isoformat()}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,7 +2,15 @@
 
 A *stretch* is what the windows say, folded again from the start of what changed. An *episode*
 is what people were told. `diff` compares the two and returns the turns to tell them now:
-so an amended window opens, clears or withdraws a breach by the same few lines.
+so an amended window opens, moves, clears or withdraws a breach by the same few lines.
+
+```
+told    │      ┌─ C ───────────►         told    ┌─ C ──────────────────►
+windows │ ┌─ A ───────────────►          windows ┌─ A ─┐       ┌─ C ────►
+tell    │ C moved: since A               tell    a new breach, A; C moved: since C
+```
+
+A breach that two stretches share stays with the one that holds the window it was told for.
 """
 
 from __future__ import annotations
@@ -40,11 +48,13 @@ class Episode:
     id
         The same in all events of the episode.
     opened, cleared
-        Windows, as in `Stretch`.
+        Windows, as in `Stretch`: what is known now.
     generation
         How often a breach was told for this opening window before; 0 the first time.
     told_window, told_state, told_value
         The newest point that people know of.
+    first_opened, first_cleared
+        What people were told first, where an amendment has moved it since.
     """
 
     id: str
@@ -55,6 +65,13 @@ class Episode:
     told_window: datetime
     told_state: State
     told_value: float | None
+    first_opened: datetime | None = None
+    first_cleared: datetime | None = None
+
+    @property
+    def raised(self) -> datetime:
+        """The window that it was opened for; part of its identity."""
+        return self.first_opened or self.opened
 
 
 class TurnKind(StrEnum):
@@ -62,6 +79,7 @@ class TurnKind(StrEnum):
 
     OPENED = "opened"
     UPDATED = "updated"
+    MOVED = "moved"  # it began or ended at another window than people know
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
     RETIRED = "retired"  # no rule looks at it any more
@@ -76,13 +94,15 @@ class Turn:
     episode
         None when it opens a new one.
     opened
-        The opening window of the breach.
+        The opening window of the breach, as known now.
     generation
         See `Episode`.
     point
         The judgement that caused the turn; None when the series has no point any more.
     heard
         The newest judgement that is no news any more once this was told; left out, `point`.
+    cleared
+        The first good window after it, as known now; None while it is not over.
     """
 
     kind: TurnKind
@@ -91,6 +111,7 @@ class Turn:
     generation: int
     point: Point | None
     heard: Point | None = None
+    cleared: datetime | None = None
 
 
 def diff(
@@ -108,29 +129,35 @@ def diff(
     left = [one for one in stored if one.state is not EpisodeState.WITHDRAWN]
     turns: list[Turn] = []
     for stretch in stretches:
-        match = _match(stretch, left)
-        if match is None or _is_raised_again(match, stretch):
-            generation = sum(one.opened == stretch.opened for one in stored)
+        mine = [one for one in left if _is_of(one, stretch, stretches)]
+        if not mine or _is_raised_again(mine, stretch):
+            generation = sum(one.raised == stretch.opened for one in stored)
             turns += _raised(stretch, generation, points)
-        elif match.state is EpisodeState.OPEN:
-            turns += _continued(stretch, match, points, rule)
-            # It is over now: a later stretch of the same fold is a breach of its own.
-            left = [_ended(one, stretch) if one is match else one for one in left]
+        for one in mine:
+            turns += _continued(stretch, one, points, rule)
+        # What is over now is: a later stretch of the same fold is a breach of its own.
+        left = [_known(one, stretch) if one in mine else one for one in left]
     denied = [one for one in left if not any(_overlap(each, one) for each in stretches)]
     return turns + [_withdrawn(one, points) for one in denied]
 
 
-def _ended(episode: Episode, stretch: Stretch) -> Episode:
+def _known(episode: Episode, stretch: Stretch) -> Episode:
     if stretch.cleared is None:
-        return episode
-    return replace(episode, cleared=stretch.cleared, state=EpisodeState.CLEARED)
+        return replace(episode, opened=stretch.opened)
+    return replace(
+        episode, opened=stretch.opened, cleared=stretch.cleared, state=EpisodeState.CLEARED
+    )
 
 
-def _match(stretch: Stretch, left: Iterable[Episode]) -> Episode | None:
-    """Return the episode that this stretch continues, an open one before an ended one."""
-    same = [one for one in left if _overlap(stretch, one)]
-    same.sort(key=lambda one: (one.state is EpisodeState.OPEN, one.opened, one.generation))
-    return same[-1] if same else None
+def _is_of(episode: Episode, stretch: Stretch, stretches: Iterable[Stretch]) -> bool:
+    """Return whether this stretch continues an episode, and not another one that does it better."""
+    shared = [one for one in stretches if _overlap(one, episode)]
+    home = [one for one in shared if _holds(one, episode.raised)]
+    return stretch in (home or shared)
+
+
+def _holds(stretch: Stretch, window: datetime) -> bool:
+    return stretch.opened <= window and (stretch.cleared is None or window < stretch.cleared)
 
 
 def _overlap(stretch: Stretch, episode: Episode) -> bool:
@@ -139,9 +166,9 @@ def _overlap(stretch: Stretch, episode: Episode) -> bool:
     return starts_before_it_ends and ends_after_it_starts
 
 
-def _is_raised_again(match: Episode, stretch: Stretch) -> bool:
+def _is_raised_again(mine: Iterable[Episode], stretch: Stretch) -> bool:
     """Return whether people were told that it is over, and it is not."""
-    return match.state is EpisodeState.CLEARED and stretch.cleared is None
+    return stretch.cleared is None and all(one.state is EpisodeState.CLEARED for one in mine)
 
 
 def _raised(stretch: Stretch, generation: int, points: Sequence[Point]) -> Iterator[Turn]:
@@ -150,18 +177,27 @@ def _raised(stretch: Stretch, generation: int, points: Sequence[Point]) -> Itera
     yield Turn(TurnKind.OPENED, None, stretch.opened, generation, first, points[-1])
     if stretch.cleared is not None:
         last = _point_at(points, stretch.cleared)
-        yield Turn(TurnKind.CLEARED, None, stretch.opened, generation, last)
+        yield Turn(
+            TurnKind.CLEARED, None, stretch.opened, generation, last, cleared=stretch.cleared
+        )
 
 
 def _continued(
     stretch: Stretch, episode: Episode, points: Sequence[Point], rule: Rule
 ) -> Iterator[Turn]:
-    kind, point = TurnKind.UPDATED, points[-1]
-    if stretch.cleared is not None:
-        kind, point = TurnKind.CLEARED, _point_at(points, stretch.cleared) or point
-    elif not must_tell(episode, point, rule):
+    """Yield the news of an episode, and if there is none but its bounds, these."""
+    is_open = episode.state is EpisodeState.OPEN
+    cleared = stretch.cleared or episode.cleared
+    if is_open and cleared is not None:
+        kind, at = TurnKind.CLEARED, cleared
+    elif is_open and must_tell(episode, points[-1], rule):
+        kind, at = TurnKind.UPDATED, points[-1].window
+    elif (stretch.opened, cleared) != (episode.opened, episode.cleared):
+        kind, at = TurnKind.MOVED, cleared or episode.told_window
+    else:
         return
-    yield Turn(kind, episode, episode.opened, episode.generation, point)
+    point = _point_at(points, at) or points[-1]
+    yield Turn(kind, episode, stretch.opened, episode.generation, point, cleared=cleared)
 
 
 def _point_at(points: Sequence[Point], window: datetime) -> Point | None:
@@ -170,7 +206,14 @@ def _point_at(points: Sequence[Point], window: datetime) -> Point | None:
 
 def _withdrawn(episode: Episode, points: Sequence[Point]) -> Turn:
     point = _point_at(points, episode.opened)
-    return Turn(TurnKind.WITHDRAWN, episode, episode.opened, episode.generation, point)
+    return Turn(
+        TurnKind.WITHDRAWN,
+        episode,
+        episode.opened,
+        episode.generation,
+        point,
+        cleared=episode.cleared,
+    )
 
 
 def must_tell(episode: Episode, newest: Point, rule: Rule) -> bool:

@@ -153,7 +153,8 @@ def is_told(table: sa.Table, start: sa.Column[datetime]) -> sa.ColumnElement[boo
     It opened or ended there, or was told of last, or its evidence spans it.
     """
     its_evidence = sa.outerjoin(episodes, evidence, evidence.c.id == episodes.c.evidence)
-    names = ("opened_window", "cleared_window", "told_window")
+    bounds = ("opened_window", "cleared_window", "first_opened", "first_cleared")
+    names = (*bounds, "told_window")
     return sa.exists(
         sa.select(sa.literal(1))
         .select_from(its_evidence)

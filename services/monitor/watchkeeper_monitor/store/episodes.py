@@ -19,12 +19,10 @@ from watchkeeper_shared.states import State
 
 _STATE_AFTER = {
     TurnKind.OPENED: EpisodeState.OPEN,
-    TurnKind.UPDATED: EpisodeState.OPEN,
     TurnKind.CLEARED: EpisodeState.CLEARED,
     TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
     TurnKind.RETIRED: EpisodeState.CLEARED,
 }
-_ENDS = (TurnKind.CLEARED, TurnKind.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,8 @@ def _episode(row: sa.Row[Any]) -> Episode:
         told_window=row.told_window,
         told_state=State(row.told_state),
         told_value=row.told_value,
+        first_opened=row.first_opened,
+        first_cleared=row.first_cleared,
     )
 
 
@@ -107,7 +107,9 @@ def store(
     the_id = episode_id(scope, series, turn.opened, turn.generation)
     if turn.episode is not None:
         the_id = turn.episode.id
-    told: dict[str, object] = {"updated_at": now, "state": _STATE_AFTER[turn.kind].value}
+    told: dict[str, object] = {"updated_at": now}
+    if turn.kind in _STATE_AFTER:
+        told["state"] = _STATE_AFTER[turn.kind].value
     heard = turn.heard or turn.point
     if heard is not None:
         told |= {
@@ -115,8 +117,8 @@ def store(
             "told_state": heard.state.value,
             "told_value": heard.value,
         }
-    if turn.kind in _ENDS and turn.point is not None:
-        told["cleared_window"] = turn.point.window
+    if turn.cleared is not None:
+        told["cleared_window"] = turn.cleared
     if turn.kind is TurnKind.OPENED:
         identity = _identity(scope, series, turn)
         c.execute(
@@ -125,8 +127,26 @@ def store(
             )
         )
     else:
+        first_opened, first_cleared = told_first(turn)
+        told |= {"opened_window": turn.opened}
+        told |= {"first_opened": first_opened, "first_cleared": first_cleared}
         c.execute(sa.update(episodes).where(episodes.c.id == the_id).values(told))
     return the_id
+
+
+def told_first(turn: Turn) -> tuple[datetime | None, datetime | None]:
+    """Return the windows at which people were told first that a breach opened and was over.
+
+    Each is None where it is what is known now.
+    """
+    if turn.episode is None:
+        return None, None
+    opened = turn.episode.raised
+    cleared = turn.episode.first_cleared or turn.episode.cleared
+    return (
+        None if opened == turn.opened else opened,
+        None if cleared == turn.cleared else cleared,
+    )
 
 
 def evidence_of(c: sa.Connection, the_id: str) -> str | None:

@@ -189,7 +189,7 @@ def said_of(
 
 
 def breaching(
-    c: sa.Connection, scope: Scope, since: datetime, until: datetime
+    c: sa.Connection, scope: Scope, since: datetime, until: datetime, least_scale: int = 1
 ) -> list[tuple[Series, datetime, int]]:
     """Return series, start and scale of what breached in settled windows that start in a span.
 
@@ -197,6 +197,8 @@ def breaching(
     ----------
     since, until
         The span, `until` not included.
+    least_scale
+        Only what took so many windows to see.
     """
     rows = c.execute(
         sa.select(
@@ -212,6 +214,7 @@ def breaching(
             measurements.c.window_start < until,
             *_STANDING,
             measurements.c.state == State.BREACH.value,
+            measurements.c.scale >= least_scale,
         )
     )
     return [(Series(*row[:4]), row.window_start, row.scale) for row in rows]

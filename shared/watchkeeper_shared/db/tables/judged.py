@@ -122,8 +122,11 @@ episodes = table(
     sa.Column("metric", sa.String(64), nullable=False),
     sa.Column("column", sa.String(128), nullable=False),
     sa.Column("segment", SEGMENT, nullable=False),
+    # What is known now; and what people were told first, where an amendment has moved it since.
     sa.Column("opened_window", Instant, nullable=False),
     sa.Column("cleared_window", Instant),
+    sa.Column("first_opened", Instant),
+    sa.Column("first_cleared", Instant),
     sa.Column("generation", sa.Integer, nullable=False),  # raised again for the same opening window
     sa.Column("state", sa.String(16), nullable=False),  # open, cleared, withdrawn
     sa.Column("told_window", Instant, nullable=False),  # the newest point that people know of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -166,8 +167,45 @@ def test_an_amendment_that_takes_the_reason_away_withdraws_the_breach(ended: Epi
     assert (turn.kind, turn.episode) == (TurnKind.WITHDRAWN, ended)
 
 
-def test_an_amendment_that_moves_the_opening_keeps_the_episode() -> None:
-    assert turns([told(2)], "oBBB") == []
+def test_an_amendment_that_moves_the_opening_keeps_the_episode_and_tells_since_when() -> None:
+    known = told(2)
+
+    (turn,) = turns([known], "oBBB")
+
+    assert (turn.kind, turn.episode, turn.opened) == (TurnKind.MOVED, known, day(1))
+    assert turns([replace(known, opened=day(1), first_opened=day(2))], "oBBB") == []
+
+
+def test_an_amendment_that_moves_the_end_of_a_breach_tells_until_when() -> None:
+    (turn,) = turns([told(1, 2, EpisodeState.CLEARED)], "oBBo")
+
+    assert (turn.kind, turn.opened, turn.cleared) == (TurnKind.MOVED, day(1), day(3))
+    assert turn.point == Point(day(3), State.OK, 0.1)
+
+
+def test_a_past_breach_that_joins_an_open_one_while_labels_are_missing_is_told() -> None:
+    """Labels come for days 0 and 1, then for days 2 and 3: it was a breach of its own."""
+    known = told(4)
+
+    (moved,) = turns([known], "BBiiB")
+    split = turns([replace(known, opened=day(0), first_opened=day(4))], "BBooB")
+
+    assert (moved.kind, moved.opened) == (TurnKind.MOVED, day(0))
+    assert [(turn.kind, turn.opened, turn.cleared) for turn in split] == [
+        (TurnKind.OPENED, day(0), None),
+        (TurnKind.CLEARED, day(0), day(2)),
+        (TurnKind.MOVED, day(4), None),
+    ]
+
+
+def test_breaches_that_turn_out_to_be_one_are_both_told_its_bounds() -> None:
+    known = [told(0, 1, EpisodeState.CLEARED), told(2, 3, EpisodeState.CLEARED)]
+
+    found = turns(known, "BBBo")
+
+    assert [(turn.kind, turn.opened, turn.cleared) for turn in found] == [
+        (TurnKind.MOVED, day(0), day(3))
+    ] * 2
 
 
 def test_a_breach_that_comes_back_after_it_was_told_over_is_a_new_episode() -> None:
