@@ -127,9 +127,13 @@ def directions(statistics: Floats, dof: float, shared: float) -> Directions:
 def _moments(statistics: Floats, dof: float) -> tuple[float, float]:
     """Return mean and variance, outliers held to the tail of what the rest implies."""
     mean = variance = 0.0
+    effective = dof
     for _ in range(_ROUNDS):
-        within = held(statistics, _effective(mean, variance, dof))
+        within = held(statistics, effective)
         mean, variance = float(within.mean()), float(within.var(ddof=1))
+        before, effective = effective, _effective(mean, variance, dof)
+        if effective == before:
+            break
     return mean, variance
 
 
