@@ -108,7 +108,8 @@ def test_a_poison_record_goes_to_the_dead_letters_with_its_bytes(referenced: Any
 def test_a_name_that_nobody_applied_is_counted_under_none(referenced: Any) -> None:
     letters = referenced.log.reader("people2", [PREDICTIONS.dead_letters])
     for key in ("made-up-1", "made-up-2"):
-        referenced.send_raw(Message(PREDICTIONS.name, key, b"{", {}))
+        headers = {"content-type": "application/json"}
+        referenced.send_raw(Message(PREDICTIONS.name, key, b"{", headers))
     referenced.settle()
 
     found = referenced.records(letters)
