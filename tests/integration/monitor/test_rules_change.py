@@ -27,6 +27,29 @@ def test_rows_after_a_new_reference_are_judged_against_it(referenced: Any) -> No
     assert referenced.now_measured("psi", 1, "AGE").reference == second
 
 
+@pytest.mark.parametrize(("late", "volume"), [(1, 400), (500, 500)])
+def test_a_window_of_two_references_is_judged_on_the_greater_part(
+    referenced: Any, late: int, volume: int
+) -> None:
+    """A row that came after a new reference must not stand for the four hundred before it."""
+    referenced.predict(0, drifted=True)
+    referenced.settle()
+    referenced.go_to(2)
+    referenced.settle()
+    told = [kind for kind, _ in referenced.told()]
+    with referenced.database.transaction() as c:
+        c.execute(tables.references.update().values(current=False))
+    referenced.clock.advance(timedelta(minutes=1))
+    referenced.approve_reference(rows=3_000)
+    referenced.predict(0, rows=late, seed=77, drifted=True)
+    referenced.clock.advance(timedelta(minutes=1))
+    referenced.settle()
+
+    assert "opened" in told
+    assert "withdrawn" not in [kind for kind, _ in referenced.told()]
+    assert referenced.now_measured("volume", 0).value == volume
+
+
 def test_a_reference_approved_late_leaves_earlier_days_measured_without_it(world: Any) -> None:
     world.predict(0)
     world.settle()

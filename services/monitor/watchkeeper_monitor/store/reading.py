@@ -136,17 +136,16 @@ def changes(c: sa.Connection, system: str, version: str, stretch: Span) -> Chang
 
 
 def counted_on(stored: Sequence[StoredProfile], current: str) -> str:
-    """Return the key of a window's grid: the current one if any row is on it, else the fullest.
+    """Return the key of a window's grid: that of most of its rows, of as many the current one.
 
     Counts on two grids do not merge, so a window in which the reference changed is judged
-    on the rows since then. Labels alone, of predictions that never came, change no grid.
+    on the greater part of it. Were it always the newer part, a single late row would take a
+    window of thousands for a window of one, and its breach back.
     """
     rows: Counter[str] = Counter()
     for one in stored:
         rows[one.reference] += one.rows
-    if rows[current] or not rows:
-        return current
-    return max(sorted(rows), key=lambda key: (rows[key], key == current))
+    return max(sorted(rows), key=lambda key: (rows[key], key == current), default=current)
 
 
 def samples_in_window(
