@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.events import codec
 from watchkeeper_shared.testing.builders import a_prediction
 
@@ -81,3 +83,49 @@ def test_what_was_acknowledged_survives_the_process(number: int, code: int, worl
     kept = {row["id"] for row in world.rows()}
     assert acknowledged
     assert acknowledged <= kept
+
+
+def test_a_full_disk_is_not_ready_until_there_is_room_and_loses_nothing(world: Any) -> None:
+    headers = {"Authorization": f"Bearer {world.add_key()}", "Content-Type": codec.JSON}
+    some, many = a_few(0, 1), a_few(1, 10_000)
+    with process(world) as (child, url), httpx.Client(base_url=url, headers=headers) as client:
+
+        def send(items: list[dict[str, Any]]) -> int:
+            return client.post("/v1/predictions", content=json.dumps(items)).status_code
+
+        def ready() -> int:
+            return client.get("/readyz").status_code
+
+        assert (send(some), ready()) == (202, 200)
+
+        # What is there can be read and a little can be written, as on any full disk.
+        _limit_files(child.pid, 200_000)
+        assert send(many) == 503
+        _until(lambda: ready() == 503)
+        told = client.get("/readyz").json()["checks"]["event log"]
+        assert "cannot write to the event log" in told
+        assert "check the disk's free space" in told
+
+        # Nobody sends to a service that is not ready: it finds out by itself.
+        _limit_files(child.pid, resource.RLIM_INFINITY)
+        _until(lambda: ready() == 200)
+        _until(lambda: send(many) == 202)
+
+    kept = [row["id"] for row in world.rows()]
+    assert sorted(kept) == sorted(one["id"] for one in [*some, *many])
+
+
+def a_few(first: int, count: int) -> list[dict[str, Any]]:
+    return [a_prediction(n, time="2026-01-01T00:00:00Z") for n in range(first, first + count)]
+
+
+def _limit_files(pid: int, size: int) -> None:
+    """Let the system refuse a process to write files beyond a size, as a full disk does."""
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    clock = SystemClock()
+    deadline = clock.monotonic() + 30
+    while not is_so():
+        assert clock.monotonic() < deadline

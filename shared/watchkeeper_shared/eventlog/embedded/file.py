@@ -133,6 +133,19 @@ def writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
+def rehearse(connection: sqlite3.Connection, size: int) -> None:
+    """Write so many bytes where no reader looks, and take them out again.
+
+    Both are committed: what is rolled back may never have been written. The pages stay with
+    the file, so what is appended next has room.
+    """
+    with writing(connection):
+        row = "insert or replace into records values (-1, 0, ?, '', '', zeroblob(?))"
+        connection.execute(row, (size, size))
+    with writing(connection):
+        connection.execute("delete from records where place = -1")
+
+
 def prepare(path: Path) -> None:
     """Make the file and its tables if they are missing."""
     with translated(path, "open"):

@@ -13,7 +13,14 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.errors import LogUnavailable
 from watchkeeper_shared.eventlog.embedded import retention
 from watchkeeper_shared.eventlog.embedded.bell import Bell
-from watchkeeper_shared.eventlog.embedded.file import connect, place, prepare, translated, writing
+from watchkeeper_shared.eventlog.embedded.file import (
+    connect,
+    place,
+    prepare,
+    rehearse,
+    translated,
+    writing,
+)
 from watchkeeper_shared.eventlog.embedded.membership import Membership
 from watchkeeper_shared.eventlog.embedded.reader import EmbeddedReader
 from watchkeeper_shared.eventlog.embedded.writer import EmbeddedWriter
@@ -148,11 +155,23 @@ class EmbeddedLog:
         self._opened = [other for other in self._opened if not other.closed] + [one]
 
     def ping(self) -> None:
-        """Read one row."""
+        """Read one row and, after a write that failed, write as much.
+
+        A full disk can be read. Who is not ready gets no records to write, and would never learn
+        that there is room again.
+        """
         if not self._path.exists():
             raise LogUnavailable(f"the event log {self._path} is gone: restore it or restart")
         with translated(self._path, "read"), closing(connect(self._path)) as connection:
             connection.execute("select count(*) from topics").fetchone()
+        for writer in self._opened:
+            if isinstance(writer, EmbeddedWriter) and writer.unwritten and not writer.closed:
+                self._rehearse(writer)
+
+    def _rehearse(self, writer: EmbeddedWriter) -> None:
+        with translated(self._path, "write to"), closing(connect(self._path)) as connection:
+            rehearse(connection, writer.unwritten)
+        writer.unwritten = 0
 
     def close(self) -> None:
         """Close what was opened here, writers first."""

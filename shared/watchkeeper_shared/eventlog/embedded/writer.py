@@ -53,6 +53,11 @@ class EmbeddedWriter:
         Rung after each commit.
     patience, budget
         How long a message may take, and how many bytes may wait.
+
+    Attributes
+    ----------
+    unwritten
+        How many bytes could not be written the last time; 0 while writing works.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class EmbeddedWriter:
         self._promises = Promises(clock, patience, budget, on_expiry=lambda: None)
         self._connection: sqlite3.Connection | None = None
         self.closed = False
+        self.unwritten = 0
         self._thread = Thread(target=self._run, name="eventlog-writer", daemon=True)
         self._thread.start()
 
@@ -91,6 +97,7 @@ class EmbeddedWriter:
                 self._write(batch)
             except LogUnavailable as error:
                 self._reset()
+                self.unwritten = sum(promise.size for _, promise in batch)
                 for _, promise in batch:
                     self._promises.fail(promise, error)
             batch = self._take()
@@ -125,6 +132,7 @@ class EmbeddedWriter:
                 self._connection = connect(self._path)
             with writing(self._connection) as connection:
                 placed = self._insert(connection, batch)
+        self.unwritten = 0
         self._bell.ring()
         for promise, position in placed:
             self._promises.keep(promise, position)
