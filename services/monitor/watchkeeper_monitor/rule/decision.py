@@ -219,7 +219,7 @@ def _lacking(value: Value, rule: Rule | None) -> Judgement | None:
     if counted < least:
         return Judgement(
             State.INSUFFICIENT,
-            f"{_named(value)}, but {counted:,} {what} where {least:,} are needed",
+            f"{_named(value)}, but {counted:,} {what} where {least:,} are needed{_noted(value)}",
         )
     return _few_positives(value, value.test) if isinstance(value.test, OF_TWO) else None
 
@@ -233,7 +233,7 @@ def _few_positives(value: Value, test: RateGap | RateRatio) -> Judgement | None:
     return Judgement(
         State.INSUFFICIENT,
         f"{_named(value)}, but the smaller group of {min(a.n, b.n):,} rows can expect only "
-        f"{expected:.1f} positives where {_FEWEST_POSITIVES:g} are needed",
+        f"{expected:.1f} positives where {_FEWEST_POSITIVES:g} are needed{_noted(value)}",
     )
 
 
@@ -248,4 +248,8 @@ def _what(value: Value) -> str:
 
 def _size(value: Value) -> str:
     against = "" if value.reference_n is None else f" against {value.reference_n:,}"
-    return f"n={value.n:,}{against}" + (f"; {value.note}" if value.note else "")
+    return f"n={value.n:,}{against}{_noted(value)}"
+
+
+def _noted(value: Value) -> str:
+    return f"; {value.note}" if value.note else ""

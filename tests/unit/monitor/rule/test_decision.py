@@ -100,6 +100,17 @@ def test_too_few_rows_are_insufficient_and_the_rule_may_say_how_many() -> None:
     assert decide(small, a_rule("psi", breach=0.25, min_rows=100), ALPHA).state is State.BREACH
 
 
+def test_what_is_known_of_a_value_is_said_where_too_few_rows_judge_it_too() -> None:
+    noted = "binning moves it by at most 0.002"
+    few = a_value("psi", 0.31, 20, TwoSample(9.0, 9), note=noted)
+    gap = RateGap(Rate(1, 600), Rate(2, 600))
+    hardly_ever = a_value("recall_difference", 0.01, 1_200, gap, note=noted)
+
+    for value in (few, hardly_ever):
+        found = decide(value, None, ALPHA)
+        assert (found.state, found.reason[-len(noted) :]) == (State.INSUFFICIENT, noted)
+
+
 def test_no_rows_are_no_data_and_an_undefined_value_is_insufficient() -> None:
     empty = a_value("psi", None, 0, note="the window has no value in this column")
     one_class = a_value("roc_auc", None, 700, note="all labels are of one class")
