@@ -55,6 +55,7 @@ def from_rows(rows: Sequence[Row], kind: Kind) -> pa.RecordBatch:
         found = [one.get(name) for one in groups]
         texts = [None if value is None else class_name(value) for value in found]
         _put(columns, f"groups.{name}", texts, pa.string())
+    _spread(columns, "scores", [row.scores for row in rows], pa.float64())
     if kind is Kind.PREDICTIONS:
         _spread_the_rest(columns, rows)
     return pa.RecordBatch.from_pydict(columns)
@@ -62,8 +63,8 @@ def from_rows(rows: Sequence[Row], kind: Kind) -> pa.RecordBatch:
 
 def _spread_the_rest(columns: dict[str, pa.Array], rows: Sequence[Row]) -> None:
     """Add what few senders send."""
-    for prefix in ("scores", "explanation"):
-        _spread(columns, prefix, [getattr(row, prefix) for row in rows], pa.float64())
+    explanations = [getattr(row, "explanation") for row in rows]  # noqa: B009  nor has it one
+    _spread(columns, "explanation", explanations, pa.float64())
     decisions = [getattr(row, "decision") for row in rows]  # noqa: B009  a label row has none
     if any(decision is not None for decision in decisions):
         outcomes = [None if one is None else one.outcome for one in decisions]

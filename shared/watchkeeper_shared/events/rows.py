@@ -81,7 +81,7 @@ class LabelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ----------
     id, system, label, time
         Which prediction, what was true, when that became known; required.
-    prediction, score, groups, prediction_time, version
+    prediction, score, scores, groups, prediction_time, version
         The prediction, echoed, so that no join is needed.
     """
 
@@ -91,6 +91,7 @@ class LabelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     time: Instant
     prediction: Value | None = None
     score: float | None = None
+    scores: dict[str, float | None] | None = None
     groups: dict[str, Value | None] | None = None
     prediction_time: Instant | None = None
     version: str | None = None

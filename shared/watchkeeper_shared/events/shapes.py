@@ -74,7 +74,7 @@ _PREFIXED: dict[Kind, dict[str, Shape]] = {
         "scores": Shape.NUMBER,
         "explanation": Shape.NUMBER,
     },
-    Kind.LABELS: {"groups": Shape.CATEGORY},
+    Kind.LABELS: {"groups": Shape.CATEGORY, "scores": Shape.NUMBER},
 }
 
 

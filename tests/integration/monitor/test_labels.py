@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,10 +14,14 @@ import pytest
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_shared.db import tables
+from watchkeeper_shared.eventlog.port import Message
 from watchkeeper_shared.events.rows import Kind
+from watchkeeper_shared.specs import AISystem
+from watchkeeper_shared.topics import LABELS
 
 ROWS = 400
 DAYS = 3
+CLASSES = ("a", "b", "c")
 
 
 def merged(world: Any) -> dict[Any, bytes]:
@@ -216,3 +222,67 @@ def test_ten_thousand_labels_come_before_their_predictions(referenced: Any) -> N
 
     assert referenced.now_measured("accuracy", 0).n == rows
     assert referenced.tally("labels_waiting") == 0
+
+
+@pytest.mark.parametrize("form", ["columns", "rows"])
+def test_scores_of_all_classes_count_alike_told_by_a_label_or_a_prediction(
+    world: Any, form: str
+) -> None:
+    truth = np.random.default_rng(5).choice(CLASSES, ROWS).tolist()
+    approve_three_classes(world, truth)
+    rows = of_three_classes(world, 0)
+    world.send(rows)
+    world.label(rows.column("id").to_pylist(), truth)
+    told = of_three_classes(world, 1)
+    told = told.rename_columns(["prediction_time" if n == "time" else n for n in told.schema.names])
+    told = told.append_column("label", pa.array(truth))
+    instants = pa.array([world.clock.now()] * ROWS, pa.timestamp("us", "UTC"))
+    told = told.append_column("time", instants)
+    if form == "columns":
+        world.send(told, Kind.LABELS)
+    else:
+        headers = {"content-type": "application/json"}
+        world.send_raw(Message(LABELS.name, "loans", json.dumps(as_rows(told)).encode(), headers))
+    world.go_to(3)
+    world.settle()
+
+    for metric in ("log_loss", "brier", "accuracy"):
+        known, echoed_only = (world.now_measured(metric, day) for day in (0, 1))
+        assert known.value is not None
+        assert (echoed_only.value, echoed_only.n) == (known.value, ROWS)
+    assert world.tally("rejected_malformed") == 0
+
+
+def approve_three_classes(world: Any, truth: list[str]) -> None:
+    """Apply the system as one of three classes, with a reference."""
+    spec = {**world.spec(), "task": "multiclass"}
+    del spec["positive_label"]
+    world.apply("AISystem", "loans", spec)
+    rows = of_three_classes(world, -1).append_column("label", pa.array(truth))
+    built = Reference.build([rows], msgspec.convert(spec, AISystem), "loans", "1")
+    values = {"id": built.id, "system": "loans", "version": "1", "current": True, "rows": ROWS}
+    applied = {"artifact": built.to_bytes(), "author": "test", "applied_at": world.clock.now()}
+    with world.database.transaction() as c:
+        c.execute(tables.references.insert().values(**values, **applied))
+
+
+def of_three_classes(world: Any, day: int) -> pa.RecordBatch:
+    """Predictions with a probability for each class, the same ones on each day."""
+    batch = world.batch(day, ROWS, seed=7).drop_columns(["score", "prediction"])
+    scores = np.random.default_rng(7).dirichlet((1.0, 1.0, 1.0), ROWS)
+    said_first = pa.array([CLASSES[one] for one in scores.argmax(axis=1)])
+    batch = batch.append_column("prediction", said_first)
+    for place, name in enumerate(CLASSES):
+        batch = batch.append_column(f"scores.{name}", pa.array(scores[:, place]))
+    return batch
+
+
+def as_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return labels as their senders write them in JSON."""
+    found = []
+    for row in batch.to_pylist():
+        plain = {name: value for name, value in row.items() if "." not in name}
+        times = {name: plain[name].isoformat() for name in ("time", "prediction_time")}
+        scores = {name: row[f"scores.{name}"] for name in CLASSES}
+        found.append({**plain, **times, "scores": scores, "groups": {"SEX": row["groups.SEX"]}})
+    return found

@@ -158,8 +158,10 @@ class Flusher:
         told = echoes(batch, self._registry.versions(system))
         if told.num_rows:
             for key, part in self._by_pane(system, Rows.of(told)):
-                encoded = columns.encode(part.batch, self._grid(key))
-                news.add_echoes(system, Entries.of(key, part.hashes, encoded))
+                grid = self._grid(key)
+                encoded = columns.encode(part.batch, grid)
+                scores = _class_scores(part, grid)
+                news.add_echoes(system, Entries.of(key, part.hashes, encoded, scores))
         counting.move(c, system, at, pc.max(batch.column("time")).as_py(), news.now, batch.num_rows)
 
     def _predictions(

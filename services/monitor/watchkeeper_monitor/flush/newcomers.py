@@ -73,7 +73,7 @@ def echoes(batch: pa.RecordBatch, versions: Collection[str]) -> pa.RecordBatch:
 
 
 def _is_echoed(name: str) -> bool:
-    return name in _ECHOED or name.startswith("groups.")
+    return name in _ECHOED or name.startswith(("groups.", "scores."))
 
 
 @dataclass(slots=True)

@@ -188,6 +188,16 @@ def test_labels_are_checked_by_the_same_rules() -> None:
     ]
 
 
+def test_the_scores_that_a_label_tells_of_are_probabilities() -> None:
+    rows = [a_label(1, scores={"a": 0.25, "b": 0.75}), a_label(2, scores={"a": 1.5})]
+    batch = decode(json.dumps(rows).encode(), JSON, Kind.LABELS)
+
+    result = check_labels(batch, SYSTEM, a_system(), {"1"}, NOON)
+
+    assert [(one.index, one.code) for one in result.rejects] == [(1, "out_of_range")]
+    assert result.batch.column("scores.b").to_pylist() == [0.75]
+
+
 def test_an_instant_that_python_cannot_hold_is_refused_by_name() -> None:
     batch = a_batch(1)
     far = pa.array([2**60], pa.int64()).cast(batch.column("time").type)
