@@ -19,6 +19,7 @@ _PATH = re.compile(r"`((?:shared|services|cli|tests|docs|deploy|helm|benchmarks)
 _TOPIC = re.compile(r"`(watchkeeper\.[a-z]+\.v\d+)`")
 _SETTING = re.compile(r"^\| `([A-Z_]+)` \| (\S+) \|", re.MULTILINE)
 _SHORT = re.compile(r"Where all labels\ncome within a week, set (.+) to `(\w+)`")
+_TEST = re.compile(r"`(test_\w+)`")
 _TARGET = re.compile(r"`make ([a-z]+)`")
 
 
@@ -44,6 +45,15 @@ def test_the_map_names_every_topic_and_no_other() -> None:
     named = set(_TOPIC.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
 
     assert named == {topic.name for topic in TOPICS}
+
+
+def test_every_line_on_bad_input_names_a_test_that_exists() -> None:
+    lines = (ROOT / "docs/bad-input.md").read_text(encoding="utf-8").splitlines()
+    named = [_TEST.findall(line) for line in lines if line.startswith("| ")]
+    code = "".join(one.read_text(encoding="utf-8") for one in ROOT.glob("tests/**/test_*.py"))
+
+    assert [line for line in named if not line] == [[]] * 4  # the heads of the four tables
+    assert [one for tests in named for one in tests if f"def {one}(" not in code] == []
 
 
 def test_every_decision_record_has_its_parts() -> None:
