@@ -16,6 +16,11 @@ standard error of log(2 m^2 / v), which is sqrt((2 + 4 / k) / windows) with k = 
 `along`, by the standard error that the other directions leave in m. No weight is below 1, that
 of independent rows.
 
+Where cells have an order, the mean ridits of the windows tell how they vary up and down
+*between each other*, without what the reference's error adds: F times as much as independent
+rows. Of chi-square's variation the window has the part 1 - s, the reference s (below), so
+`along` is at least F (1 - s) + s.
+
 What the reference's own error explains is no dispersion, for it is in the test already. All
 windows have its part `s = n / (n + m)` in common: given it, a window varies by
 4 (1 - s) m - 2 (1 - s)^2 d, and m lies within two standard deviations, 2 s sqrt(2 d), of d.
@@ -70,6 +75,10 @@ class Directions:
     def at_least(self, weight: float) -> Directions:
         """Return these weights, none below `weight`, taken for given."""
         return Directions(max(self.along, weight), max(self.across, weight))
+
+    def along_at_least(self, weight: float, windows: float) -> Directions:
+        """Return these weights, the largest at least what so many windows taught."""
+        return self if self.along >= weight else Directions(weight, self.across, windows)
 
     def beyond(self, statistic: float, dof: int) -> float:
         """Return the probability of a chi-square at least so large in control.

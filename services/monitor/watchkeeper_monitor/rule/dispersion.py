@@ -190,16 +190,19 @@ def learnt(
 
 def _of_ratios(ordered: Sequence[Sight], until_then: float) -> Dispersion:
     """Return what chi-squares teach: on average, and along and across directions."""
-    dof, taught = 1.0, EVEN
+    dof, taught, shared = 1.0, EVEN, max((one.shared for one in ordered), default=0.0)
     if len(ordered) > 1:
         pairs = np.array([(one.effect, one.spread) for one in ordered])
-        dof, shared = float(np.median(pairs[:, 1])), max(one.shared for one in ordered)
+        dof = float(np.median(pairs[:, 1]))
         taught = directions(pairs[:, 0] / pairs[:, 1] * dof, dof, shared)
     if len(ordered) < FEWEST:
         taught = taught.at_least(until_then)
         return Dispersion(taught.mean(dof), _not_yet(ordered, _weights(taught)), None, taught)
+    where = _where(ordered)
+    if where is not None:
+        taught = taught.along_at_least(where.factor * (1 - shared) + shared, where.windows)
     words = f"dispersion {_weights(taught)} learnt over {len(ordered)} windows in control"
-    return Dispersion(taught.mean(dof), words, _where(ordered), taught)
+    return Dispersion(taught.mean(dof), words, where, taught)
 
 
 def _weights(taught: Directions) -> str:
