@@ -36,7 +36,7 @@ from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
 from watchkeeper_shared.topics import BREACHES
 
 Pooled = tuple[datetime, int]
-"""A window that closes a pool that breached, and the pool's scale."""
+"""The newest window that closes a pool of a scale that breached, and the scale."""
 
 OWNER = "monitor"
 SOURCE = "/watchkeeper/monitor"
@@ -117,7 +117,7 @@ class Teller:
         opened = [one.opened for mine in stored.values() for one in mine if one.opened < since]
         found: defaultdict[Series, list[Pooled]] = defaultdict(list)
         if opened:
-            rows = measurements.breaching(c, self.scope, min(opened), since, least_scale=2)
+            rows = measurements.pooled_breaches(c, self.scope, min(opened), since)
             for series, start, scale in rows:
                 found[series].append((start, scale))
         return found
@@ -238,7 +238,7 @@ def turns_of(
     Parameters
     ----------
     pooled
-        Start and scale of what took a pool to see before `since`.
+        Start and scale of what took a pool to see before `since`; the newest of a scale suffices.
     """
     earlier = sum(point.window < since for point in points)
     known = min(earlier, lookback(rule))

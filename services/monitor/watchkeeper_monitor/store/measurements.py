@@ -189,7 +189,7 @@ def said_of(
 
 
 def breaching(
-    c: sa.Connection, scope: Scope, since: datetime, until: datetime, least_scale: int = 1
+    c: sa.Connection, scope: Scope, since: datetime, until: datetime
 ) -> list[tuple[Series, datetime, int]]:
     """Return series, start and scale of what breached in settled windows that start in a span.
 
@@ -197,8 +197,6 @@ def breaching(
     ----------
     since, until
         The span, `until` not included.
-    least_scale
-        Only what took so many windows to see.
     """
     rows = c.execute(
         sa.select(
@@ -214,10 +212,34 @@ def breaching(
             measurements.c.window_start < until,
             *_STANDING,
             measurements.c.state == State.BREACH.value,
-            measurements.c.scale >= least_scale,
         )
     )
     return [(Series(*row[:4]), row.window_start, row.scale) for row in rows]
+
+
+def pooled_breaches(
+    c: sa.Connection, scope: Scope, since: datetime, until: datetime
+) -> list[tuple[Series, datetime, int]]:
+    """Return series, start and scale of the newest window that took a pool of each scale to see.
+
+    A breach may be open for months of short windows, and this is asked whenever windows are
+    judged: so an index holds nothing else. The windows start in a span, `until` not included.
+    """
+    one = measurements.c
+    key = (one.rule, one.metric, one.column, one.segment)
+    newest = sa.func.max(one.window_start, type_=one.window_start.type)
+    query = sa.select(*key, newest.label("newest"), one.scale).where(
+        *_of(scope),
+        one.window_start >= since,
+        one.window_start < until,
+        *_STANDING,
+        one.scale > sa.literal_column("1"),  # in letters, as the condition of the index
+        one.state == State.BREACH.value,
+    )
+    return [
+        (Series(*row[:4]), row.newest, row.scale)
+        for row in c.execute(query.group_by(*key, one.scale))
+    ]
 
 
 def standing(

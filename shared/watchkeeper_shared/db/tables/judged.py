@@ -81,6 +81,16 @@ measurements = table(
         sqlite_where=sa.text("current IS 0"),
         postgresql_where=sa.text("current IS false"),
     ),
+    # What keeps a breach open is asked whenever windows are judged, back to where it opened.
+    sa.Index(
+        "ix_measurements_pooled",
+        "policy",
+        "system",
+        "version",
+        "window_start",
+        sqlite_where=sa.text("scale > 1"),
+        postgresql_where=sa.text("scale > 1"),
+    ),
 )
 
 # Merged profiles of 2 to 32 windows: a block twice as long is the merge of two. `stamp` is the
