@@ -93,7 +93,10 @@ def accept(decoded: Decoded, kind: Kind, known: Known) -> Accepted:
         taken = _accept_system(batch, system, kind, known)
         parts.extend(taken.parts)
         duplicates += taken.duplicates
-        rejects.extend(replace(one, index=int(places[one.index])) for one in taken.rejects)
+        named = str(system)
+        rejects.extend(
+            replace(one, index=int(places[one.index]), system=named) for one in taken.rejects
+        )
     rejects.sort(key=lambda one: one.index)
     return Accepted(tuple(parts), duplicates, tuple(rejects))
 

@@ -175,7 +175,7 @@ class Intake:
         for part in accepted.parts:
             self._metrics.ingested(kind, part.system, part.batch.num_rows)
         for reject in accepted.rejects:
-            self._metrics.rejected(reject.code)
+            self._metrics.rejected(reject.code, reject.system)
         self._metrics.duplicates(accepted.duplicates)
 
 

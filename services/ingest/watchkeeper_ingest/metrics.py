@@ -11,6 +11,8 @@ from watchkeeper_shared.events.rows import Kind
 
 MAX_MODELS = 200
 OTHER = "__other__"
+UNKNOWN = "unknown"
+"""Stands where nobody's events were refused, or those of a system that was not applied."""
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -46,8 +48,8 @@ class IngestMetrics:
         }
         self._rejected = Counter(
             "watchkeeper_ingest_rejected",
-            "Events (or whole requests) that were refused, by reason.",
-            ["reason"],
+            "Events (or whole requests) that were refused, by system and reason.",
+            ["model", "reason"],
             registry=registry,
         )
         self._seconds = Histogram(
@@ -80,21 +82,25 @@ class IngestMetrics:
         self._models: set[str] = set()
         # A series at zero can be alerted on; an absent one cannot.
         for reason in (*RejectCode, *Refusal):
-            self._rejected.labels(reason.value)
+            self._rejected.labels(UNKNOWN, reason.value)
         for kind in Kind:
             self._seconds.labels(f"/v1/{kind.value}")
 
     def ingested(self, kind: Kind, system: str, rows: int) -> None:
         """Count acknowledged events. Only registered systems come here, and a bounded few."""
+        self._ingested[kind].labels(self._model(system)).inc(rows)
+
+    def rejected(self, reason: RejectCode | Refusal, system: str = "") -> None:
+        """Count a refused event, of a registered system or of none, or a refused request."""
+        model = self._model(system) if system else UNKNOWN
+        self._rejected.labels(model, reason.value).inc()
+
+    def _model(self, system: str) -> str:
         if system not in self._models:
             if len(self._models) >= MAX_MODELS:
-                system = OTHER
+                return OTHER
             self._models.add(system)
-        self._ingested[kind].labels(system).inc(rows)
-
-    def rejected(self, reason: RejectCode | Refusal, count: int = 1) -> None:
-        """Count refused events or requests."""
-        self._rejected.labels(reason.value).inc(count)
+        return system
 
     def duplicates(self, rows: int) -> None:
         """Count events that came twice in one request."""

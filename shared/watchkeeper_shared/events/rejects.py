@@ -36,8 +36,11 @@ class Reject:
         Its place in what the sender sent, from 0.
     code, detail
         Why, for machines and for people; the detail names the field and the value's type.
+    system
+        Which applied system's sender may be told; empty where the row names none, or no row.
     """
 
     index: int
     code: RejectCode
     detail: str
+    system: str = ""

@@ -108,7 +108,7 @@ def test_a_body_that_stalls_gives_its_room_back(start: Start, world: Any) -> Non
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert after.status_code == 202
-    labels = {"reason": "too_slow"}
+    labels = {"model": "unknown", "reason": "too_slow"}
     assert world.metrics.get_sample_value("watchkeeper_ingest_rejected_total", labels) == 1
 
 
@@ -128,7 +128,8 @@ def test_what_the_log_did_not_confirm_is_said_to_be_safe_to_repeat(
     assert world.metrics.get_sample_value("watchkeeper_ingest_produce_errors_total") == 1
     assert (
         world.metrics.get_sample_value(
-            "watchkeeper_ingest_rejected_total", {"reason": "log_unavailable"}
+            "watchkeeper_ingest_rejected_total",
+            {"model": "unknown", "reason": "log_unavailable"},
         )
         == 2
     )
@@ -164,20 +165,25 @@ def test_a_stopping_process_sends_and_answers_what_it_took(start: Start, world: 
 def test_the_page_has_every_reason_from_the_start(client: httpx.Client) -> None:
     page = client.get("/metrics").text
 
-    assert 'watchkeeper_ingest_rejected_total{reason="not_finite"} 0.0' in page
-    assert 'watchkeeper_ingest_rejected_total{reason="overloaded"} 0.0' in page
+    rejected = 'watchkeeper_ingest_rejected_total{model="unknown",reason='
+    assert f'{rejected}"not_finite"}} 0.0' in page
+    assert f'{rejected}"overloaded"}} 0.0' in page
     assert 'watchkeeper_ingest_request_duration_seconds_count{route="/v1/labels"} 0.0' in page
     assert "watchkeeper_ingest_inflight_bytes 0.0" in page
 
 
-def test_what_was_taken_is_counted(client: httpx.Client) -> None:
-    body = json.dumps([a_prediction(1), a_prediction(1), a_prediction(2, score=7)])
+def test_what_was_taken_and_what_was_not_is_counted_for_its_system(client: httpx.Client) -> None:
+    stranger = a_prediction(3, system="made-up")
+    body = json.dumps([a_prediction(1), a_prediction(1), a_prediction(2, score=7), stranger])
     client.post("/v1/predictions", content=body, headers={"Content-Type": codec.JSON})
 
     page = client.get("/metrics").text
 
     assert 'watchkeeper_predictions_ingested_total{model="employment-ma"} 1.0' in page
-    assert 'watchkeeper_ingest_rejected_total{reason="out_of_range"} 1.0' in page
+    rejected = "watchkeeper_ingest_rejected_total"
+    assert f'{rejected}{{model="employment-ma",reason="out_of_range"}} 1.0' in page
+    assert f'{rejected}{{model="unknown",reason="unknown_system"}} 1.0' in page
+    assert "made-up" not in page
     assert "watchkeeper_ingest_duplicates_total 1.0" in page
 
 
@@ -197,7 +203,8 @@ def test_a_request_that_cannot_be_read_is_counted_by_its_reason(
     page = client.get("/metrics").text
 
     assert refused.json()["code"] == reason
-    assert f'watchkeeper_ingest_rejected_total{{reason="{reason}"}} 1.0' in page
+    rejected = "watchkeeper_ingest_rejected_total"
+    assert f'{rejected}{{model="unknown",reason="{reason}"}} 1.0' in page
 
 
 def test_the_service_is_ready_and_alive(client: httpx.Client) -> None:
