@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -195,3 +196,15 @@ def test_nothing_is_read_before_it_is_asked() -> None:
         raise AssertionError("read without need")
 
     Experience(Span(START, START + DAY), refuse, lambda _since, _until: {})
+
+
+def test_a_level_that_wanders_is_seen_although_the_reference_is_as_uncertain() -> None:
+    rng = np.random.default_rng(8)
+    calm = chi2s(1.0, 60, shared=0.5)
+    ridits = 0.5 + rng.normal(0, (11 * 1e-4) ** 0.5, 60)  # eleven times as far as by sampling
+    placed = [
+        replace(one, ridit=ridit, variance=1e-4) for one, ridit in zip(calm, ridits, strict=True)
+    ]
+
+    assert learnt(dated(calm)).directions.along < 2
+    assert learnt(dated(placed)).directions.along == pytest.approx(0.5 * 11 + 0.5, rel=0.35)
