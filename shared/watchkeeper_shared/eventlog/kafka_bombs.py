@@ -27,6 +27,9 @@ REFUSED_HEADER = "watchkeeper.refused"
 
 _GZIP = 16 + zlib.MAX_WBITS
 
+_PIECE = 1 << 20
+"""So many bytes are unpacked at first; a batch has seldom more."""
+
 _FRAMED = b"\x82SNAPPY\x00"
 """Java puts Snappy into frames: a head, then blocks, each behind its size."""
 _FRAMES_AT = 16
@@ -43,7 +46,15 @@ def _gzip(packed: bytes, limit: int) -> bytes:
 
 
 def _lz4(packed: bytes, limit: int) -> bytes:
-    return bytes(lz4.frame.LZ4FrameDecompressor().decompress(packed, limit))
+    """Unpack piece by piece: the library takes memory for all that a piece may grow to."""
+    stream, pieces, size = lz4.frame.LZ4FrameDecompressor(), [], 0
+    while not stream.eof and size < limit:
+        piece = stream.decompress(packed, min(limit - size, _PIECE + size))
+        if not piece:
+            break  # the rest was not sent
+        pieces.append(piece)
+        packed, size = b"", size + len(piece)
+    return b"".join(pieces)
 
 
 def _zstd(packed: bytes, limit: int) -> bytes:
