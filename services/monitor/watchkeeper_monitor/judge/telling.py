@@ -210,7 +210,7 @@ class Teller:
             cleared_window=turn.cleared,
             first_opened=first_opened,
             first_cleared=first_cleared,
-            reason=one.reason,
+            reason=turn.why(one.reason),
             controls=rule.controls,
             note=rule.note,
             owner_team=self.spec.owner.team,

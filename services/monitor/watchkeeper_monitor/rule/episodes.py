@@ -113,6 +113,20 @@ class Turn:
     heard: Point | None = None
     cleared: datetime | None = None
 
+    def why(self, reason: str) -> str:
+        """Return the reason to tell, given that of the judgement which caused the turn.
+
+        A breach that only many windows showed ends when as many are calm together. The last
+        of them may hold nothing, and its own reason would then belie the recovery.
+        """
+        point = self.point
+        if self.kind is not TurnKind.CLEARED or point is None or point.state in _FINE:
+            return reason
+        if not point.calm:
+            return reason
+        scale = 1 << (point.calm.bit_length() - 1)
+        return f"inside its limit over the last {scale} windows together; the last alone: {reason}"
+
 
 def diff(
     stored: Sequence[Episode], stretches: Sequence[Stretch], points: Sequence[Point], rule: Rule

@@ -235,3 +235,24 @@ def test_a_recovery_and_a_new_breach_that_are_seen_at_once_are_two_episodes() ->
         (TurnKind.CLEARED, known, day(1)),
         (TurnKind.OPENED, None, day(4)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "calm", "kind", "said"),
+    [
+        (State.NO_DATA, 12, TurnKind.CLEARED, "inside its limit over the last 8 windows together"),
+        (State.INSUFFICIENT, 2, TurnKind.CLEARED, "inside its limit over the last 2 windows"),
+        (State.OK, 12, TurnKind.CLEARED, "no value"),
+        (State.NO_DATA, 0, TurnKind.CLEARED, "no value"),
+        (State.NO_DATA, 12, TurnKind.WITHDRAWN, "no value"),
+    ],
+)
+def test_a_recovery_that_many_windows_show_is_not_explained_by_the_last_alone(
+    state: State, calm: int, kind: TurnKind, said: str
+) -> None:
+    turn = Turn(kind, None, day(0), 0, Point(day(3), state, None, calm=calm))
+
+    why = turn.why("no value")
+
+    assert why.startswith(said)
+    assert why.endswith("no value")
