@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,15 @@ from watchkeeper_shared.eventlog.kafka_handshake import knock
 from watchkeeper_shared.eventlog.kafka_settings import common
 from watchkeeper_shared.eventlog.tokens import TokenSource
 
+_AT_ONCE = 256 << 10
+
+
+class _Generous(socket.socket):
+    """Reads as much as there is: asked 4 KiB at a time, a fetch takes hundreds of calls."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return super().recv(max(size, _AT_ONCE), flags)
+
 
 class _Direct(KafkaNetSocket):  # type: ignore[misc]
     """Connects without a proxy and closes the socket of a failed attempt.
@@ -24,6 +34,9 @@ class _Direct(KafkaNetSocket):  # type: ignore[misc]
     """
 
     SCHEMES = ("direct",)
+
+    def socket(self, *kind: Any) -> socket.socket:
+        return _Generous(*kind)
 
     async def sock_connect(self, net: Any, sock: Any, *where: Any, **limits: Any) -> Any:
         try:
