@@ -81,13 +81,15 @@ class Run(Sorted):
         words = np.zeros(int(self._size), dtype=np.uint64)
         if len(own.ordered):
             places = self._places(own)
-            firsts = np.flatnonzero(np.diff(places, prepend=places[:1] + np.uint64(1)))
+            firsts = np.flatnonzero(np.diff(places, prepend=-1))
             words[places[firsts]] = np.bitwise_or.reduceat(own.masks, firsts)
         return words
 
-    def _places(self, asked: Asked) -> Words:
+    def _places(self, asked: Asked) -> NDArray[np.int64]:
         """Return the word of each hash: the share of the range below it, in whole words."""
-        return (asked.heads * self._size) >> _HALF
+        places = asked.heads * self._size
+        places >>= _HALF
+        return places.view(np.int64)  # less than 2**63, and indices need no copy
 
     @property
     def nbytes(self) -> int:
@@ -96,8 +98,9 @@ class Run(Sorted):
 
     def find(self, asked: Asked) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return which of the asked are here, by their place, and where here."""
-        words = self._words[self._places(asked)]
-        return self._among(asked, np.flatnonzero((words & asked.masks) == asked.masks))
+        words = self._words.take(self._places(asked))
+        words &= asked.masks
+        return self._among(asked, np.flatnonzero(words == asked.masks))
 
 
 def _masks(unsigned: Words) -> Words:

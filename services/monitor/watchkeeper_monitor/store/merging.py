@@ -2,8 +2,9 @@
 
 Eight blocks of a size are merged into one of the next size, so that a row is written again as
 often as there are sizes (at most four times), and a system of ten million predictions has about
-fifty blocks. The caller holds the judge's lease; should two merge at once all the same, the
-second finds its blocks gone and commits nothing.
+a hundred blocks. What a full flush writes is large enough to stay as it is. The caller holds the
+judge's lease; should two merge at once all the same, the second finds its blocks gone and commits
+nothing.
 
 Only what arrived in the same tenth of the horizon is merged: a block is forgotten as a whole,
 and one row that came today would else keep what came a year ago.
@@ -27,7 +28,7 @@ from watchkeeper_shared.db.tables import predictions
 from watchkeeper_shared.db.types import to_micros
 
 FAN = 8
-LEAST, LARGEST = 2_048, 262_144
+LEAST, LARGEST = 2_048, 131_072
 """Blocks below the first are of the smallest size; a merge stops at the second."""
 
 ERAS = 10
