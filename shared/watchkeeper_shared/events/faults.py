@@ -37,6 +37,8 @@ _MARKS = (
 )
 """Pieces of msgspec's messages and the code that each stands for."""
 
+_TIMES = ("time", "prediction_time")
+
 
 def describe(value: object) -> str:
     """Name a JSON value's type and show the beginning of the value.
@@ -123,13 +125,16 @@ def _explained(item: dict[str, Any], kind: Kind, message: str) -> MalformedRecor
             wanted = "a number or a text" if takes_text else "a number"
             detail = f"{path} is {describe(value)}; send {wanted}"
             return MalformedRecord(RejectCode.WRONG_TYPE, detail)
-    for mark, code in _MARKS:
-        if mark in message:
-            return MalformedRecord(code, _with_known_fields(message, kind))
-    return MalformedRecord(RejectCode.WRONG_TYPE, message)
+    code = next((code for mark, code in _MARKS if mark in message), RejectCode.WRONG_TYPE)
+    return MalformedRecord(code, _with_advice(message, item, kind))
 
 
-def _with_known_fields(message: str, kind: Kind) -> str:
-    if "unknown field" not in message:
+def _with_advice(message: str, item: dict[str, Any], kind: Kind) -> str:
+    """Add what to send: a time is the field that most senders get wrong first."""
+    if "unknown field" in message:
+        return f"{message}; known are {', '.join(ROWS[kind].__struct_fields__)}"
+    field = next((name for name in _TIMES if message.endswith(f"`$.{name}`")), None)
+    if field is None:
         return message
-    return f"{message}; known are {', '.join(ROWS[kind].__struct_fields__)}"
+    wanted = "send date, time and timezone, such as 2026-10-01T06:00:00Z"
+    return f"{field} is {describe(item[field])}; {wanted}"

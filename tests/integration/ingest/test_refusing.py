@@ -54,7 +54,11 @@ BAD_ITEMS = {
     "score below zero": (changed(score=-0.1), "out_of_range", "score is -0.1"),
     "seq over 64 bits": (changed(seq=2**63), "out_of_range", "`$.seq`"),
     "no zone": (changed(time="2026-11-23T06:00:00"), "time_without_zone", "timezone"),
-    "no time": (changed(time="yesterday"), "wrong_type", "`$.time`"),
+    "no time": (
+        changed(time="yesterday"),
+        "wrong_type",
+        "('yesterday'); send date, time and timezone",
+    ),
     "far future": (
         changed(time=(NOON + timedelta(minutes=6)).isoformat()),
         "time_in_future",
