@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 from benchmarks.figure import Figure
 from benchmarks.house import POLL, House, arrow, house, singles
 from benchmarks.stream import batch
+from watchkeeper_shared.allocation import share_one_heap
 from watchkeeper_shared.eventlog.port import LogReader, Message, Record
 from watchkeeper_shared.events import codec
 from watchkeeper_shared.testing.servers.kafka_server import kafka_server
@@ -104,6 +105,7 @@ def figures() -> Iterator[Figure]:
 
     The names without a log are Kafka's.
     """
+    share_one_heap()  # as the command of the monitor does
     for encoding in ("arrow", "json"):
         with house(None) as one:
             yield from _measured(f"embedded_{encoding}", one, *_feed(encoding))

@@ -22,7 +22,7 @@ from watchkeeper_monitor.grids.axes import Axis
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_TO_AN_EDGE = 8
+_TO_AN_EDGE = 16
 """About so many buckets for every edge."""
 _TAIL = 0.01
 """The edges at either end whose buckets may be crowded, so that the others are not."""

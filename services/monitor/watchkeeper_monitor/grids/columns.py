@@ -140,10 +140,11 @@ def class_scores_of(batch: pa.RecordBatch, grid: Grid) -> Floats | None:
 
 
 def _numeric(batch: pa.RecordBatch, fields: Fields, grid: Grid) -> tuple[Floats, dict[int, Bools]]:
-    numeric = np.full((len(grid.axes), batch.num_rows), np.nan)
+    numeric = np.empty((len(grid.axes), batch.num_rows))
     wrong: dict[int, Bools] = {}
     for row, axis in enumerate(grid.axes):
         if axis.field not in fields:
+            numeric[row] = np.nan
             continue
         column = flat(batch.column(fields[axis.field]))
         if not _numbers_into(numeric[row], column) and column.null_count < len(column):
@@ -157,19 +158,19 @@ def _numeric(batch: pa.RecordBatch, fields: Fields, grid: Grid) -> tuple[Floats,
 
 
 def _numbers(batch: pa.RecordBatch, field: str) -> Floats:
-    target = np.full(batch.num_rows, np.nan)
-    if field in batch.schema.names:
-        _numbers_into(target, flat(batch.column(field)))
+    if field not in batch.schema.names:
+        return np.full(batch.num_rows, np.nan)
+    target = np.empty(batch.num_rows)
+    _numbers_into(target, flat(batch.column(field)))
     return target
 
 
 def _numbers_into(target: Floats, column: Any) -> bool:
-    """Write the column's numbers into `target`; False if the column holds no numbers."""
+    """Write the column's numbers into `target`; NaN and False if the column holds no numbers."""
     kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-        return False
-    target[:] = as_floats(column)
-    return True
+    is_numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    target[:] = as_floats(column) if is_numeric else np.nan
+    return bool(is_numeric)
 
 
 def _coded(batch: pa.RecordBatch, fields: Fields, columns: tuple[Categories, ...]) -> Codes:

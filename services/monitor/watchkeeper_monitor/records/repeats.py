@@ -102,7 +102,9 @@ def _turned(words: NDArray[np.uint64]) -> int:
     total = 0
     for start in range(0, len(words), len(_ODD)):
         part = words[start : start + len(_ODD)]
-        total += int(np.dot(part, _ODD[: len(part)])) + 2 * start * int(part.sum())
+        total += int(np.dot(part, _ODD[: len(part)]))
+        if start:
+            total += 2 * start * int(part.sum())
     return total % (1 << 64)
 
 
