@@ -190,7 +190,7 @@ def test_a_season_is_learnt_and_does_not_flood(referenced: Any, dispersion: floa
     if dispersion is None:
         past = [row.reason for row in rows_of(referenced, "lasting") if row.state == "warn"]
         assert "of 30 windows), taken as" in past[0]
-        assert "learnt over 30 windows in control" in past[-1]
+        assert " 30 windows in control" in past[-1]  # whichever look was the strongest
 
 
 def test_a_block_is_kept_and_merged_from_its_halves(referenced: Any) -> None:
