@@ -207,7 +207,7 @@ def _of_ratios(ordered: Sequence[Sight], until_then: float) -> Dispersion:
 
 def _weights(taught: Directions) -> str:
     along, across = f"{taught.along:.2g}", f"{taught.across:.2g}"
-    return along if along == across else f"{along} in one direction, {across} in the others,"
+    return along if along == across else f"{along} in one direction and {across} in the others"
 
 
 def _of_steps(ordered: Sequence[Sight], until_then: float) -> Dispersion:

@@ -103,6 +103,7 @@ def test_before_thirty_windows_mild_clustering_is_assumed_and_said() -> None:
     assert few.words == "dispersion not learnt yet (29 of 30 windows), taken as 3"
     assert learnt({}).factor == ASSUMED
     assert learnt(dated(chi2s(8.0, 10))).factor > 5
+    assert learnt(dated(chi2s(8.0, 10))).words.endswith(" in the others")  # no comma of its own
     assert learnt(dated(chi2s(1.0, FEWEST))).words.endswith("learnt over 30 windows in control")
 
 
