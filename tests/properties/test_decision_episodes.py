@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from watchkeeper_monitor.judge.telling import turns_of
 from watchkeeper_monitor.rule.episodes import Episode, EpisodeState, TurnKind
 from watchkeeper_monitor.rule.stretches import Opening, Point, Stretch, fold, lookback
-from watchkeeper_monitor.store.episodes import told_first
 from watchkeeper_shared.specs import Clear, Rule
 from watchkeeper_shared.states import State
 
@@ -113,7 +112,7 @@ class People:
             name = f"{turn.opened}/{turn.generation}" if turn.episode is None else turn.episode.id
             before, heard = self.episodes.get(name), turn.heard or turn.point
             assert (before is None) == (turn.kind is TurnKind.OPENED), "an id names one breach"
-            first_opened, first_cleared = told_first(turn)
+            first_opened, first_cleared = turn.told_first
             self.episodes[name] = Episode(
                 id=name,
                 opened=turn.opened,

@@ -1,18 +1,17 @@
-"""Breaches open, change and end: episodes stored, evidence frozen, events put into the outbox."""
+"""Breaches open, change and end: episodes stored, evidence frozen, announced to the outbox."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from watchkeeper_monitor.evidence import freezing
+from watchkeeper_monitor.judge.announcements import Announcement
 from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.rule.confirming import Said, Subject, confirmed, realised
 from watchkeeper_monitor.rule.episodes import Episode, EpisodeState, Turn, TurnKind, diff
@@ -23,33 +22,12 @@ from watchkeeper_monitor.store.measurements import Settled
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.registry import Applied
-from watchkeeper_shared.eventlog.port import Message
-from watchkeeper_shared.events.breaches import (
-    BREACH_CLEARED,
-    BREACH_OPENED,
-    BREACH_UPDATED,
-    BreachEvent,
-    BreachPool,
-    BreachWindow,
-)
 from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule
-from watchkeeper_shared.topics import BREACHES
 
 Pooled = tuple[datetime, int]
 """The newest window that closes a pool of a scale that breached, and the scale."""
 
 OWNER = "monitor"
-SOURCE = "/watchkeeper/monitor"
-CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-
-_TYPES = {
-    TurnKind.OPENED: BREACH_OPENED,
-    TurnKind.UPDATED: BREACH_UPDATED,
-    TurnKind.MOVED: BREACH_UPDATED,
-    TurnKind.CLEARED: BREACH_CLEARED,
-    TurnKind.WITHDRAWN: BREACH_CLEARED,
-    TurnKind.RETIRED: BREACH_CLEARED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +105,7 @@ class Teller:
         row = measurements.standing(c, self.scope, series, start)
         if row is None:
             return  # nothing was ever measured: there is nothing to tell
-        self._send(c, series, rule, turn, row)
+        self._send(c, rule, turn, row)
 
     def retire(self, c: sa.Connection, series: Series, episode: Episode, reason: str) -> None:
         """End a breach that no rule looks at any more, with the policy that judged it last."""
@@ -147,83 +125,31 @@ class Teller:
         )
         last = f"{reason}; last: {row.measurement.reason}"
         told = msgspec.structs.replace(row.measurement, reason=last)
-        self._send(c, series, rule, turn, replace(row, measurement=told))
+        self._send(c, rule, turn, replace(row, measurement=told))
 
-    def _send(self, c: sa.Connection, series: Series, rule: Rule, turn: Turn, row: Settled) -> None:
-        evidence = self._evidence(c, row, turn)
-        breach = episodes.store(c, self.scope, series, turn, evidence, self.now)
-        event = self._event(breach, rule, row, turn, evidence)
-        event_id = _event_id(breach, turn, row, self.now)
-        message = Message(
-            BREACHES.name,
-            self.scope.system,
-            _envelope(event_id, _TYPES[turn.kind], event, self.now),
-            {"content-type": CONTENT_TYPE},
+    def _send(self, c: sa.Connection, rule: Rule, turn: Turn, row: Settled) -> None:
+        series = row.measurement.series
+        evidence = self._evidence(c, series, turn, row)
+        told = Announcement(
+            scope=self.scope,
+            policy=self.policy,
+            spec=self.spec,
+            rule=rule,
+            row=row,
+            turn=turn,
+            breach=episodes.store(c, self.scope, series, turn, evidence, self.now),
+            evidence=evidence,
+            now=self.now,
         )
-        outbox.enqueue(c, OWNER, message, event_id, self.now)
+        outbox.enqueue(c, OWNER, told.message(), told.identity, self.now)
 
-    def _evidence(self, c: sa.Connection, row: Settled, turn: Turn) -> str | None:
+    def _evidence(self, c: sa.Connection, series: Series, turn: Turn, row: Settled) -> str | None:
         if turn.kind is TurnKind.OPENED:
             baseline = self.baselines.current(self.scope.system, self.spec, self.scope.version)
             return freezing.freeze(
                 c, self.scope, row.span, row.revision, baseline.key, self.pane_rows, self.now
             )
-        if turn.episode is not None:
-            return episodes.evidence_of(c, turn.episode.id)
-        return episodes.evidence_of(
-            c, episodes.episode_id(self.scope, _series(row), turn.opened, turn.generation)
-        )
-
-    def _event(
-        self, breach: str, rule: Rule, row: Settled, turn: Turn, evidence: str | None
-    ) -> BreachEvent:
-        one = row.measurement
-        first_opened, first_cleared = episodes.told_first(turn)
-        return BreachEvent(
-            breach=breach,
-            fingerprint=fingerprint(self.scope.system, one.series),
-            system=self.scope.system,
-            version=self.scope.version,
-            policy=self.policy.name,
-            policy_hash=self.policy.hash,
-            rule=rule.id,
-            metric=one.series.metric,
-            column=one.series.column,
-            segment=one.series.segment,
-            severity=rule.severity.value,
-            value=one.value,
-            low=one.low,
-            high=one.high,
-            n=one.n,
-            reference=one.reference,
-            reference_n=one.reference_n,
-            warn=one.warn,
-            limit=one.breach,
-            below=rule.below,
-            window=BreachWindow(
-                start=row.window.start,
-                end=row.window.end,
-                revision=row.revision,
-                status=row.status.value,
-            ),
-            opened_window=turn.opened,
-            cleared_window=turn.cleared,
-            first_opened=first_opened,
-            first_cleared=first_cleared,
-            reason=turn.why(one.reason),
-            controls=rule.controls,
-            note=rule.note,
-            owner_team=self.spec.owner.team,
-            owner_contact=self.spec.owner.contact,
-            runbook=self.spec.runbook,
-            ticket=rule.on_breach.ticket,
-            channels=rule.on_breach.channels,
-            evidence=evidence,
-            withdrawn=turn.kind is TurnKind.WITHDRAWN,
-            retired=turn.kind is TurnKind.RETIRED,
-            scale=one.scale,
-            pooled=_pool(row),
-        )
+        return episodes.evidence_of(c, episodes.id_of(self.scope, series, turn))
 
 
 def turns_of(
@@ -257,43 +183,3 @@ def turns_of(
             first, max((scale for start, scale in pooled if start >= first), default=1)
         )
     return diff(stored, fold(points, rule, opening, known), points, rule)
-
-
-def fingerprint(system: str, series: Series) -> str:
-    """Return the identity of a series: the same for every breach of it, whatever the value."""
-    parts = (system, series.rule, series.metric, series.column, series.segment)
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-
-
-def _pool(row: Settled) -> BreachPool | None:
-    pooled, span = row.measurement.pooled, row.span
-    if pooled is None:
-        return None
-    return BreachPool(start=span.start, end=span.end, **msgspec.structs.asdict(pooled))
-
-
-def _series(row: Settled) -> Series:
-    return row.measurement.series
-
-
-def _event_id(breach: str, turn: Turn, row: Settled, now: datetime) -> str:
-    text = f"{breach}\x1f{turn.kind.value}\x1f{row.window.start.isoformat()}\x1f{row.revision}"
-    if turn.kind is TurnKind.MOVED:  # bounds may move to and fro while this window stays as it is
-        bounds = f"{turn.opened.isoformat()}\x1f{turn.cleared}"
-        text += f"\x1f{bounds}\x1f{now.isoformat()}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _envelope(event_id: str, kind: str, event: BreachEvent, now: datetime) -> bytes:
-    """Return a structured CloudEvent; the id is the same however often it is decided."""
-    attributes: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": SOURCE,
-        "type": kind,
-        "subject": event.breach,
-        "time": now,
-        "datacontenttype": "application/json",
-        "data": event,
-    }
-    return msgspec.json.encode(attributes)

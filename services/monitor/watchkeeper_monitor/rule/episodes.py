@@ -113,6 +113,21 @@ class Turn:
     heard: Point | None = None
     cleared: datetime | None = None
 
+    @property
+    def told_first(self) -> tuple[datetime | None, datetime | None]:
+        """The windows at which people were told first that the breach opened and was over.
+
+        Each is None where it is what is known now.
+        """
+        if self.episode is None:
+            return None, None
+        opened = self.episode.raised
+        cleared = self.episode.first_cleared or self.episode.cleared
+        return (
+            None if opened == self.opened else opened,
+            None if cleared == self.cleared else cleared,
+        )
+
     def why(self, reason: str) -> str:
         """Return the reason to tell, given that of the judgement which caused the turn.
 

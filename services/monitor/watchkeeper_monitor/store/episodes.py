@@ -34,8 +34,10 @@ class Open:
     episode: Episode
 
 
-def episode_id(scope: Scope, series: Series, opened: datetime, generation: int) -> str:
-    """Return the id of a breach: the same whoever judges, and however often."""
+def id_of(scope: Scope, series: Series, turn: Turn) -> str:
+    """Return the id of the breach that a turn is of: the same whoever judges, however often."""
+    if turn.episode is not None:
+        return turn.episode.id
     parts = (
         scope.policy,
         scope.system,
@@ -44,8 +46,8 @@ def episode_id(scope: Scope, series: Series, opened: datetime, generation: int) 
         series.metric,
         series.column,
         series.segment,
-        str(to_micros(opened)),
-        str(generation),
+        str(to_micros(turn.opened)),
+        str(turn.generation),
     )
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
@@ -104,9 +106,7 @@ def store(
     c: sa.Connection, scope: Scope, series: Series, turn: Turn, evidence: str | None, now: datetime
 ) -> str:
     """Store one turn; return the id of its episode."""
-    the_id = episode_id(scope, series, turn.opened, turn.generation)
-    if turn.episode is not None:
-        the_id = turn.episode.id
+    the_id = id_of(scope, series, turn)
     told: dict[str, object] = {"updated_at": now}
     if turn.kind in _STATE_AFTER:
         told["state"] = _STATE_AFTER[turn.kind].value
@@ -127,26 +127,11 @@ def store(
             )
         )
     else:
-        first_opened, first_cleared = told_first(turn)
+        first_opened, first_cleared = turn.told_first
         told |= {"opened_window": turn.opened}
         told |= {"first_opened": first_opened, "first_cleared": first_cleared}
         c.execute(sa.update(episodes).where(episodes.c.id == the_id).values(told))
     return the_id
-
-
-def told_first(turn: Turn) -> tuple[datetime | None, datetime | None]:
-    """Return the windows at which people were told first that a breach opened and was over.
-
-    Each is None where it is what is known now.
-    """
-    if turn.episode is None:
-        return None, None
-    opened = turn.episode.raised
-    cleared = turn.episode.first_cleared or turn.episode.cleared
-    return (
-        None if opened == turn.opened else opened,
-        None if cleared == turn.cleared else cleared,
-    )
 
 
 def evidence_of(c: sa.Connection, the_id: str) -> str | None:
