@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from watchkeeper_monitor.rule.judgements import Measurement, Pooled, Series
-from watchkeeper_monitor.store import measurements
+from watchkeeper_monitor.store import measurements, settled
 from watchkeeper_monitor.store.windows import Judged, Scope
 from watchkeeper_monitor.windows.resolution import DAY
 from watchkeeper_monitor.windows.spans import EPOCH, Span, Status
@@ -27,7 +27,7 @@ def stored(database: Database, one: Measurement) -> Measurement:
     judged = Judged(WINDOW, 1, Status.FINAL, 10, "", EPOCH)
     with database.transaction() as c:
         measurements.replace(c, SCOPE, "hash", judged, [one])
-        found = measurements.standing(c, SCOPE, SERIES, None)
+        found = settled.standing(c, SCOPE, SERIES, None)
     assert found is not None
     return found.measurement
 
@@ -43,5 +43,5 @@ def test_what_is_not_finite_of_it_is_not_known(database: Database) -> None:
 
     assert found.pooled == Pooled(None, None, 3.5, 20)
     with database.read() as c:
-        (points,) = measurements.points(c, SCOPE, EPOCH).values()
+        (points,) = settled.points(c, SCOPE, EPOCH).values()
     assert [one.value for one in points] == [None]

@@ -10,7 +10,7 @@ import msgspec
 
 from watchkeeper_monitor.rule.episodes import Turn, TurnKind
 from watchkeeper_monitor.rule.judgements import Series
-from watchkeeper_monitor.store.measurements import Settled
+from watchkeeper_monitor.store.settled import Settled
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_shared.db.registry import Applied
 from watchkeeper_shared.eventlog.port import Message

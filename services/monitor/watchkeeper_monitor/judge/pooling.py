@@ -22,7 +22,7 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.references.baselines import Baseline
 from watchkeeper_monitor.rule.experience import Broken, Experience, Key
 from watchkeeper_monitor.rule.judgements import Pool, Series, Watched, sights_of
-from watchkeeper_monitor.store import blocks, measurements, reading, sights
+from watchkeeper_monitor.store import blocks, reading, settled, sights
 from watchkeeper_monitor.store.blocks import BlockKey, StoredBlock
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.windows.resolution import Resolution
@@ -68,7 +68,7 @@ class Pooling:
         found = self.blocks
         if not found:
             return []
-        broken = measurements.breaching(
+        broken = settled.breaching(
             self.c, self.task.scope, found[-1].span.start, self.task.window.start
         )
         return [
@@ -160,7 +160,7 @@ def broken_blocks(
 ) -> Broken:
     """Return the blocks that breached and end in a span, by what they were of."""
     found: defaultdict[Key, list[Span]] = defaultdict(list)
-    for series, start, scale in measurements.breaching(c, scope, since, until):
+    for series, start, scale in settled.breaching(c, scope, since, until):
         end = start + size
         found[_key(series)].append(Span(end - scale * size, end))
     return found

@@ -17,8 +17,8 @@ from watchkeeper_monitor.rule.confirming import Said, Subject, confirmed, realis
 from watchkeeper_monitor.rule.episodes import Episode, EpisodeState, Turn, TurnKind, diff
 from watchkeeper_monitor.rule.judgements import Series
 from watchkeeper_monitor.rule.stretches import Opening, Point, fold, lookback
-from watchkeeper_monitor.store import episodes, measurements
-from watchkeeper_monitor.store.measurements import Settled
+from watchkeeper_monitor.store import episodes, settled
+from watchkeeper_monitor.store.settled import Settled
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.registry import Applied
@@ -57,8 +57,8 @@ class Teller:
         """Fold every series from window `since` on; return how many turns of each kind."""
         rules = {rule.id: rule for rule in self.policy.spec.rules}
         span = max((lookback(rule) for rule in rules.values()), default=0)
-        earlier = measurements.earlier_starts(c, self.scope, since, span)
-        points = measurements.points(c, self.scope, earlier[0] if earlier else since)
+        earlier = settled.earlier_starts(c, self.scope, since, span)
+        points = settled.points(c, self.scope, earlier[0] if earlier else since)
         stored = episodes.reaching(c, self.scope, since)
         scales = self._scales(c, stored, since)
         said = self._realised(c, points)
@@ -84,7 +84,7 @@ class Teller:
             if (subject := realised(series.metric, series.segment)) is not None
         }
         return {
-            subject: measurements.said_of(c, self.scope, *subject, start)
+            subject: settled.said_of(c, self.scope, *subject, start)
             for subject, start in estimated.items()
         }
 
@@ -95,21 +95,21 @@ class Teller:
         opened = [one.opened for mine in stored.values() for one in mine if one.opened < since]
         found: defaultdict[Series, list[Pooled]] = defaultdict(list)
         if opened:
-            rows = measurements.pooled_breaches(c, self.scope, min(opened), since)
+            rows = settled.pooled_breaches(c, self.scope, min(opened), since)
             for series, start, scale in rows:
                 found[series].append((start, scale))
         return found
 
     def _tell(self, c: sa.Connection, series: Series, rule: Rule, turn: Turn) -> None:
         start = None if turn.point is None else turn.point.window
-        row = measurements.standing(c, self.scope, series, start)
+        row = settled.standing(c, self.scope, series, start)
         if row is None:
             return  # nothing was ever measured: there is nothing to tell
         self._send(c, rule, turn, row)
 
     def retire(self, c: sa.Connection, series: Series, episode: Episode, reason: str) -> None:
         """End a breach that no rule looks at any more, with the policy that judged it last."""
-        row = measurements.standing(c, self.scope, series, None)
+        row = settled.standing(c, self.scope, series, None)
         rule = next(one for one in self.policy.spec.rules if one.id == series.rule)
         if row is None:
             return  # a breach has a measurement; without one there is nothing to tell
@@ -174,7 +174,7 @@ def turns_of(
     open_before = [
         one.opened
         for one in stored
-        if one.opened < since and one.state is not EpisodeState.WITHDRAWN
+        if one.opened < since and one.reaches(since) and one.state is not EpisodeState.WITHDRAWN
     ]
     opening = None
     if open_before:
@@ -182,4 +182,4 @@ def turns_of(
         opening = Opening(
             first, max((scale for start, scale in pooled if start >= first), default=1)
         )
-    return diff(stored, fold(points, rule, opening, known), points, rule)
+    return diff(stored, fold(points, rule, opening, known), points, rule, since)
