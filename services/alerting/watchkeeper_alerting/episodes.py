@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from watchkeeper_alerting import alerts, messages, tickets
+from watchkeeper_alerting import alerts, messages, tickets, wording
 from watchkeeper_alerting.alerts import Action, AlertState, Decision
 from watchkeeper_alerting.breach_records import BreachTurn
 from watchkeeper_alerting.control import digest
@@ -91,7 +91,7 @@ class Handler:
         elif turn.breach.ticket and decision.action is Action.OPEN:
             ticket = _new_ticket(alert, turn, now)
             ticket_store.add(c, ticket)
-            _add_act(c, ticket, tickets.OPENING, messages.summary(turn.breach), now)
+            _add_act(c, ticket, tickets.OPENING, wording.summary(turn.breach), now)
 
     def _notify(
         self,
@@ -156,7 +156,7 @@ def _new_alert(turn: BreachTurn, now: datetime) -> StoredAlert:
         system=breach.system,
         severity=breach.severity,
         state=AlertState.FIRING,
-        title=messages.title(breach),
+        title=wording.title(breach),
         content=turn.content,
         opened_at=now,
     )
@@ -183,11 +183,11 @@ def _note(turn: BreachTurn, decision: Decision) -> str:
     said = {
         Action.RESOLVE: f"The alert is resolved ({decision.reason}): {turn.breach.reason}. "
         "This ticket stays open until a person closes it.",
-        Action.REOPEN: f"The breach was raised again: {messages.summary(turn.breach)}",
+        Action.REOPEN: f"The breach was raised again: {wording.summary(turn.breach)}",
     }
     return said.get(
-        decision.action, f"Newer numbers: {messages.summary(turn.breach)}"
-    ) + messages.moved(turn.breach)
+        decision.action, f"Newer numbers: {wording.summary(turn.breach)}"
+    ) + wording.moved(turn.breach)
 
 
 def _add_act(c: sa.Connection, ticket: StoredTicket, act: str, text: str, now: datetime) -> None:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from watchkeeper_alerting import messages
+from watchkeeper_alerting import wording
+from watchkeeper_alerting.figures import minute
 from watchkeeper_monitor.sampling import samples
 from watchkeeper_monitor.windows.spans import EPOCH
 from watchkeeper_shared.db import tables
@@ -126,9 +127,9 @@ def test_what_a_pool_found_is_told_with_the_numbers_and_rows_of_all_its_days(
     assert (frozen.sample_rows, frozen.window_rows) == (event.pooled.n, event.pooled.n)
     days = pc.floor_temporal(samples.from_bytes(frozen.sample).column("time"), unit="day")
     assert pc.count_distinct(days).as_py() == event.scale
-    ticket = messages.facts(event)
+    ticket = wording.facts(event)
     assert ticket["Value"].startswith(f"{event.pooled.value:.4g} over {event.scale} windows")
-    assert messages.minute(event.pooled.start) in ticket["Judged over"]
+    assert minute(event.pooled.start) in ticket["Judged over"]
 
 
 def test_without_the_shift_nobody_is_told(referenced: Any) -> None:

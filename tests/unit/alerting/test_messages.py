@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from watchkeeper_alerting import messages
 from watchkeeper_alerting.testing.builders import DAY, a_breach
 from watchkeeper_shared.events.breaches import BreachPool
@@ -51,39 +49,6 @@ def test_the_identity_never_holds_a_value_a_time_or_an_id() -> None:
     assert messages.notice(worse, SUBJECT, "resolved").identity == before.identity
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"high": 0.81}, "the 95 % interval, 0.7533 to 0.81, contains the limit (2,150 rows)"),
-        ({"low": None, "high": None}, "no interval is known for it (2,150 rows)"),
-        ({"metric": "volume", "low": None, "high": None, "n": 1}, "every row was counted (1 row)"),
-        ({"limit": None}, "the 95 % interval, 0.7533 to 0.7881, comes from 2,150 rows"),
-        (
-            {"below": False, "limit": 0.75},
-            "the whole 95 % interval, 0.7533 to 0.7881, lies past the limit (2,150 rows)",
-        ),
-    ],
-)
-def test_how_sure_it_is(changes: dict[str, object], words: str) -> None:
-    assert messages.how_sure(a_breach(**changes)) == words
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, "accuracy is 0.7712, at or below the limit 0.8; the whole"),
-        ({"value": 0.85, "high": 0.86}, "accuracy is 0.85, within the limit 0.8; the 95 %"),
-        ({"below": False, "limit": 0.9}, "accuracy is 0.7712, within the limit 0.9; the 95 %"),
-        ({"value": None, "n": 0}, "accuracy has no value; the limit 0.8 was passed before."),
-        ({"limit": None}, "accuracy is 0.7712; the 95 % interval"),
-    ],
-)
-def test_newer_numbers_are_only_called_past_the_limit_when_they_are(
-    changes: dict[str, object], words: str
-) -> None:
-    assert messages.summary(a_breach(**changes)).startswith(words)
-
-
 def test_a_breach_seen_over_many_windows_is_told_with_what_they_say_together() -> None:
     pooled = BreachPool(
         start=DAY - timedelta(days=3), end=DAY + timedelta(days=1),
@@ -123,19 +88,6 @@ def test_a_resolved_notice_says_whether_it_recovered_or_was_withdrawn() -> None:
     assert "is back within its limit" in recovered.title
     assert "was withdrawn" in withdrawn.title
     assert recovered.ended_at == now
-
-
-def test_a_breach_whose_bounds_moved_says_what_is_known_now_and_what_was_told_first() -> None:
-    breach = a_breach(first_opened=DAY + timedelta(days=2), cleared_window=DAY + timedelta(days=3))
-    since = f"{DAY:%Y-%m-%d %H:%M} UTC"
-    first = f"{DAY + timedelta(days=2):%Y-%m-%d %H:%M} UTC"
-
-    told = messages.facts(breach)
-
-    assert told["Since"] == f"{since} (told first: {first})"
-    assert told["Until"] == f"{DAY + timedelta(days=3):%Y-%m-%d %H:%M} UTC"
-    assert messages.moved(breach) == f" Since {since} (told first: {first})."
-    assert messages.moved(a_breach()) == ""
 
 
 def test_a_breach_without_the_optional_facts_can_be_told() -> None:

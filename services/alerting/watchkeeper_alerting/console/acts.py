@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from watchkeeper_alerting import acting, messages, reading
+from watchkeeper_alerting import acting, reading, wording
 from watchkeeper_alerting.acting import Person
 from watchkeeper_alerting.api.context import Context, Ctx
 from watchkeeper_alerting.breach_records import breach_of
@@ -96,8 +96,8 @@ def _alert_page(
         status,
         view=view,
         alert=view.alert,
-        facts=messages.facts(breach),
-        summary=messages.summary(breach),
+        facts=wording.facts(breach),
+        summary=wording.summary(breach),
         runbook=_safe(breach.runbook),
         problem=problem,
         may_act=caller.role in _ACKNOWLEDGING,
@@ -122,9 +122,9 @@ def _ticket_page(
         view=view,
         ticket=view.ticket,
         breach=breach,
-        facts=messages.facts(breach),
-        summary=messages.summary(breach),
-        how_sure=messages.how_sure(breach),
+        facts=wording.facts(breach),
+        summary=wording.summary(breach),
+        how_sure=wording.how_sure(breach),
         runbook=_safe(breach.runbook),
         problem="" if problem is None else str(problem),
         typed="" if sent is None else sent.text("reason"),

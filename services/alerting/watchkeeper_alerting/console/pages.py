@@ -14,9 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from watchkeeper_alerting import messages
 from watchkeeper_alerting.console.overview import ago, shown_state
-from watchkeeper_alerting.messages import number
+from watchkeeper_alerting.figures import minute, number
 from watchkeeper_shared.errors import WatchkeeperError
 from watchkeeper_shared.observability.problems import status_of
 
@@ -66,7 +65,7 @@ def _day(moment: datetime) -> str:
 
 
 def _minute(moment: datetime | None) -> str:
-    return "" if moment is None else messages.minute(moment).removesuffix(" UTC")
+    return "" if moment is None else minute(moment).removesuffix(" UTC")
 
 
 def _environment() -> jinja2.Environment:

@@ -14,8 +14,9 @@ import pytest
 
 from watchkeeper_alerting import messages
 from watchkeeper_alerting.channels.port import Channel
-from watchkeeper_alerting.messages import Event, Notice
+from watchkeeper_alerting.messages import Notice
 from watchkeeper_alerting.testing.builders import a_breach
+from watchkeeper_alerting.wording import Event
 from watchkeeper_shared.errors import ReceiverUnavailable, RejectedByReceiver
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
