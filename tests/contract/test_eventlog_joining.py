@@ -17,6 +17,7 @@ from watchkeeper_shared.testing.readings import PATIENCE, fresh
 pytestmark = pytest.mark.kafka
 
 SHORT = timedelta(milliseconds=2)
+TURN = timedelta(milliseconds=100)
 ADDED = 3
 
 
@@ -52,3 +53,26 @@ def test_a_poll_that_ends_in_the_middle_of_a_rebalance_does_not_cost_the_share(
     admin.close()
 
     assert len(share(reader, ADDED)) == ADDED
+
+
+def test_members_that_one_thread_polls_in_turn_settle(log: KafkaLog) -> None:
+    """What the broker answers nearly always comes while its member is not polled."""
+    topic = fresh("topic")
+    log.create_topics({topic: 4})
+    group, clock = fresh("group"), SystemClock()
+    meanwhile = log.reader(fresh("group"), [topic])
+    held: dict[LogReader, frozenset[TopicPartition]] = {}
+    for _ in range(4):
+        held[log.reader(group, [topic])] = frozenset()
+
+    until = clock.monotonic() + PATIENCE
+    while [len(each) for each in held.values()] != [1] * 4:
+        assert clock.monotonic() < until, held
+        for reader, before in held.items():
+            poll = reader.poll(SHORT)
+            held[reader] = (before - poll.lost) | poll.assigned
+        meanwhile.poll(TURN)
+
+    assert frozenset[TopicPartition]().union(*held.values()) == {
+        TopicPartition(topic, partition) for partition in range(4)
+    }

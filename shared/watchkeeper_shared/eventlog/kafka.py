@@ -26,6 +26,7 @@ from watchkeeper_shared.eventlog.instants import nearest
 from watchkeeper_shared.eventlog.kafka_bombs import defuse
 from watchkeeper_shared.eventlog.kafka_failures import Lost, translated, unavailable
 from watchkeeper_shared.eventlog.kafka_headers import tolerate
+from watchkeeper_shared.eventlog.kafka_joining import hold_answers, keep_joining
 from watchkeeper_shared.eventlog.kafka_network import built
 from watchkeeper_shared.eventlog.kafka_settings import CONSUMER, PRODUCER, REQUEST_MS, silence
 from watchkeeper_shared.eventlog.port import Message, Position, Record, TopicPartition
@@ -143,6 +144,7 @@ class Consumer:
         defuse()
         tolerate()
         self._client = built(kafka.KafkaConsumer, access, **settings, group_id=group)
+        hold_answers(self._client._coordinator)  # noqa: SLF001 - no public way
 
     def subscribe(
         self,
@@ -161,7 +163,7 @@ class Consumer:
     def poll(self, milliseconds: int) -> list[Record]:
         """Return what came; raise `Lost` for positions that the broker does not hold."""
         with translated(self._bootstrap, "be read"):
-            self._finish_joining()
+            keep_joining(self._client._coordinator)  # noqa: SLF001 - no public way
             try:
                 batches = self._client.poll(timeout_ms=milliseconds)
             except refusals.OffsetOutOfRangeError as gone:
@@ -171,16 +173,6 @@ class Consumer:
                 asked = {at: self._client.position(at) for at in gone.divergent_offsets}
                 raise Lost({ours(at): offset for at, offset in asked.items()}) from gone
             return [_record(raw) for batch in batches.values() for raw in batch]
-
-    def _finish_joining(self) -> None:
-        """Hold on to a rebalance that is under way.
-
-        One that began because partitions were found ends, for the client, the moment it hands
-        them out as leader: a `poll` that returns between that and the broker's answer never
-        takes the answer up, and the group throws the member out without its knowledge.
-        """
-        if self._client.group_metadata().state is MemberState.REBALANCING:
-            self._client._coordinator.request_rejoin()  # noqa: SLF001 - no public way
 
     def flow(self, at: TopicPartition, offset: int) -> None:
         """Read on at this offset."""
