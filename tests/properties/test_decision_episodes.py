@@ -101,13 +101,18 @@ class People:
 
     def hear(self, points: list[Point], since: datetime) -> None:
         stored = sorted(self.episodes.values(), key=lambda one: (one.opened, one.generation))
-        reaching = [one for one in stored if one.cleared is None or one.cleared >= since]
+        openings = {one.opened for one in stored if one.reaches(since)}
+        stored = [
+            one
+            for one in stored
+            if one.reaches(since) or one.raised >= since or one.raised in openings
+        ]
         pooled = [
             (one.window, one.scale)
             for one in points
             if one.window < since and one.state is State.BREACH and one.scale > 1
         ]
-        for turn in turns_of(points, reaching, self.rule, since, pooled):
+        for turn in turns_of(points, stored, self.rule, since, pooled):
             self.turns += 1
             name = f"{turn.opened}/{turn.generation}" if turn.episode is None else turn.episode.id
             before, heard = self.episodes.get(name), turn.heard or turn.point
@@ -236,3 +241,19 @@ def test_a_breach_that_amendments_take_back_a_piece_at_a_time_is_withdrawn() -> 
 
     assert half == {Stretch(days[2])}
     assert [one.state for one in people.episodes.values()] == [EpisodeState.WITHDRAWN]
+
+
+def test_a_breach_comes_back_where_an_earlier_one_was_raised_that_has_moved_away() -> None:
+    """It was raised for day 2, found to begin on day 0, and then to be over on day 1."""
+    people = People(Rule(id="r", metric="psi", breach=0.25))
+    days = [START + day * DAY for day in range(4)]
+    good = [Point(day, State.OK, 0.1) for day in days]
+    bad = [Point(day, State.BREACH, 0.5) for day in days]
+
+    people.hear([*good[:2], bad[2], good[3]], days[0])
+    people.hear([*bad[:3], good[3]], days[0])
+    people.hear([bad[0], *good[1:]], days[1])
+    people.hear([bad[0], good[1], bad[2], good[3]], days[2])
+
+    assert people.known == {Stretch(days[0], days[1]), Stretch(days[2], days[3])}
+    assert {one.generation for one in people.episodes.values()} == {0, 1}

@@ -73,6 +73,10 @@ class Episode:
         """The window that it was opened for; part of its identity."""
         return self.first_opened or self.opened
 
+    def reaches(self, since: datetime) -> bool:
+        """Return whether it was not over before a window."""
+        return self.cleared is None or self.cleared >= since
+
 
 class TurnKind(StrEnum):
     """What happened to a breach."""
@@ -144,18 +148,27 @@ class Turn:
 
 
 def diff(
-    stored: Sequence[Episode], stretches: Sequence[Stretch], points: Sequence[Point], rule: Rule
+    stored: Sequence[Episode],
+    stretches: Sequence[Stretch],
+    points: Sequence[Point],
+    rule: Rule,
+    since: datetime | None = None,
 ) -> list[Turn]:
     """Return what to tell so that people know what the windows say now.
 
     Parameters
     ----------
     stored
-        Episodes of this series that reach into the folded time, in any state.
+        Episodes of this series that reach into the folded time or were raised in it, in any
+        state.
     stretches, points
         The result of `fold` and what went in, in window order.
+    since
+        Where the folding begins: of an episode that is over before it nothing is to be told, but
+        no other may have its name. Left out, all of them reach into the folded time.
     """
-    left = [one for one in stored if one.state is not EpisodeState.WITHDRAWN]
+    standing = [one for one in stored if one.state is not EpisodeState.WITHDRAWN]
+    left = [one for one in standing if since is None or one.reaches(since)]
     turns: list[Turn] = []
     for stretch in stretches:
         mine = [one for one in left if _is_of(one, stretch, stretches)]
