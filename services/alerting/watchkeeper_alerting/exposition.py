@@ -109,7 +109,8 @@ def _counts(facts: Facts, models: Sequence[str], page: Page) -> None:
 
 def _alerted_on(models: Iterable[str]) -> Iterable[tuple[str, str]]:
     """Return what is shown at zero already: only then is the first refusal an increase."""
-    return ((model, str(RejectCode.UNKNOWN_VERSION)) for model in models)
+    codes = (RejectCode.UNKNOWN_VERSION, RejectCode.CONFLICTING_ID)
+    return ((model, str(code)) for model in models for code in codes)
 
 
 def _one_per_series(found: Iterable[Measurement]) -> list[Measurement]:

@@ -9,25 +9,20 @@ bug and stops the process; while judging, only the watch over that system (`judg
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
 
-from watchkeeper_monitor.flush.flushing import Flushed, Flusher
-from watchkeeper_monitor.flush.versions import Versions
+from watchkeeper_monitor.flush.committing import Committer
 from watchkeeper_monitor.judge.judge import Judge
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import Partitions
 from watchkeeper_monitor.records import intake
-from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading
-from watchkeeper_monitor.records.singles import Single
+from watchkeeper_monitor.records.pending import Pending
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.registry import Registry
-from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import (
-    Conflict,
     Fenced,
     LogUnavailable,
     RetryableError,
@@ -38,7 +33,7 @@ from watchkeeper_shared.observability.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-_TRIES, _FIRST_PAUSE = 3, 0.1
+_FIRST_PAUSE = 0.1
 _MOST_PIECES = 200
 _BETWEEN_LOOKS = 10.0
 """How often it is asked whether a topic was made again."""
@@ -51,9 +46,9 @@ class Worker:
     ----------
     partitions
         Joins the group: called at the start, and again after the log was away.
-    database, registry, clock
-        Where state is, what is applied, and how time passes.
-    flusher, judge
+    registry, clock
+        What is applied, and how time passes.
+    committer, judge
         The two things that write.
     pace, meters
         How often, and what is told about it.
@@ -64,23 +59,20 @@ class Worker:
     def __init__(  # noqa: PLR0913, PLR0917 - all are collaborators, wired once
         self,
         partitions: Callable[[], Partitions],
-        database: Database,
         registry: Registry,
         clock: Clock,
-        flusher: Flusher,
+        committer: Committer,
         judge: Judge,
         pace: Pace,
         meters: Meters,
         watchdog: Watchdog,
     ) -> None:
         self._join = partitions
-        self._database = database
         self._registry = registry
         self._clock = clock
-        self._flusher = flusher
+        self._committer = committer
         self._judge = judge
         self._pace = pace
-        self._admit = Versions(database, clock, pace.undeclared_versions).admit
         self._meters = meters
         self._watchdog = watchdog
         self._partitions: Partitions | None = None
@@ -150,7 +142,7 @@ class Worker:
         if alone:
             self._flush(partitions)
             partitions.suspect(record)
-        partitions.take(record, self._read)
+        partitions.take(record, lambda one: intake.read(one, self._registry))
         if alone or self._is_full(partitions):
             self._flush(partitions)
 
@@ -158,9 +150,6 @@ class Worker:
         if self._clock.monotonic() - self._looked_at >= _BETWEEN_LOOKS:
             partitions.notice_renewed()
             self._looked_at = self._clock.monotonic()
-
-    def _read(self, record: Record) -> Reading | Single | DeadLetter:
-        return intake.read(record, self._registry)
 
     def _is_full(self, partitions: Partitions) -> bool:
         pace = self._pace
@@ -191,43 +180,9 @@ class Worker:
                 partitions.fenced(pending.claim.at)
 
     def _store(self, partitions: Partitions, ready: list[Pending]) -> None:
-        started = self._clock.monotonic()
-        for pending in ready:
-            self._count(intake.check(pending, self._registry, self._clock.now(), self._admit))
-        done = self._committed(ready)
-        self._meters.flush_seconds.observe(self._clock.monotonic() - started)
-        self._note(ready, done)
+        done = self._committer.commit(ready)
         partitions.flushed(done.claims)
         self._watchdog.progressed()
-
-    def _committed(self, ready: list[Pending]) -> Flushed:
-        """Flush; again if another worker stored one of the same predictions in between."""
-        for left in reversed(range(_TRIES)):
-            try:
-                with self._database.transaction() as c:
-                    return self._flusher.flush(c, ready, self._clock.now())
-            except Conflict:
-                if not left:
-                    raise
-        raise AssertionError  # the loop returns or raises
-
-    def _count(self, refused: Counter[str]) -> None:
-        for code, count in refused.items():
-            self._meters.decode_errors.labels(code).inc(count)
-
-    def _note(self, ready: list[Pending], done: Flushed) -> None:
-        for kind, count in done.rows.items():
-            self._meters.rows.labels(kind).inc(count)
-        self._meters.duplicates.inc(done.total("duplicates"))
-        self._meters.late_rows.inc(done.total("late"))
-        now = self._clock.now()
-        for at, watermark in done.watermarks.items():
-            age = (now - watermark).total_seconds()
-            self._meters.watermark_lag.labels(at.topic, str(at.partition)).set(age)
-        for pending in ready:
-            if pending.newest is not None:
-                at, age = pending.claim.at, (now - pending.newest).total_seconds()
-                self._meters.lag_seconds.labels(at.topic, str(at.partition)).set(max(age, 0.0))
 
     def _is_judging_due(self) -> bool:
         age = self._clock.monotonic() - self._judged_at

@@ -76,11 +76,12 @@ def test_the_same_predictions_twice_are_counted_once(referenced: Any) -> None:
 
 
 def test_the_same_id_twice_in_one_record_is_counted_once(referenced: Any) -> None:
-    referenced.send_raw(json_message([row(), row(prediction=0)]))
+    referenced.send_raw(json_message([row(), row(), row(prediction=0)]))
     referenced.settle()
 
     assert referenced.now_measured("volume", 0).value == 1
     assert referenced.tally("duplicates") == 1
+    assert referenced.tally("rejected_conflicting_id") == 1
 
 
 def test_a_poison_record_goes_to_the_dead_letters_with_its_bytes(referenced: Any) -> None:

@@ -108,6 +108,7 @@ def test_each_family_has_its_name() -> None:
     assert value("alerts_untold", severity="warning") == 1
     assert value("rows_refused", reason="wrong_type") == 5
     assert value("rows_refused", reason="unknown_version") == 0
+    assert value("rows_refused", reason="conflicting_id") == 0
     assert value("rows_refused", model="__other__", reason="wrong_type") == 2
 
 

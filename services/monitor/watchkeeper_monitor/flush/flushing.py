@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from watchkeeper_monitor.flush.contradictions import contradicting, tell
 from watchkeeper_monitor.flush.newcomers import Newcomers, Rows, echoes
 from watchkeeper_monitor.grids import Grid, columns
 from watchkeeper_monitor.grids.axes import Floats
@@ -38,9 +39,12 @@ from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.eventlog.port import TopicPartition
 from watchkeeper_shared.events.batches import concatenate
 from watchkeeper_shared.events.letters import letter
+from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 
 OWNER = "monitor"
+REUSED = f"rejected_{RejectCode.CONFLICTING_ID}"
+"""The tally of predictions under an id that stands for another one."""
 
 
 @dataclass(slots=True)
@@ -54,8 +58,10 @@ class Flushed:
     rows
         New predictions and labels, by kind.
     tallies
-        Counts by system and name; among them `duplicates`, and `late`: predictions behind the
-        watermark by more than their lateness, which are counted in their window all the same.
+        Counts by system and name; among them `duplicates`: copies of what was stored before;
+        `rejected_conflicting_id`: other predictions under an id that was stored before; and
+        `late`: predictions behind the watermark by more than their lateness, which are counted
+        in their window all the same.
     watermarks
         The newest event time of each partition's predictions.
     touched
@@ -67,6 +73,11 @@ class Flushed:
     tallies: Counter[tuple[str, str]] = field(default_factory=Counter)
     watermarks: dict[TopicPartition, datetime] = field(default_factory=dict)
     touched: set[PaneKey] = field(default_factory=set)
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Rows that were refused, by code."""
+        return Counter({RejectCode.CONFLICTING_ID.value: self.total(REUSED)})
 
     def add(self, system: str, name: str, count: int) -> None:
         """Add to a named count."""
@@ -173,17 +184,36 @@ class Flusher:
         news: Newcomers,
         done: Flushed,
     ) -> None:
-        rows = news.new(system, Rows.of(batch))
+        rows, again = news.sift(system, Rows.of(batch))
         newest = pc.max(batch.column("time")).as_py()
         before = counting.move(c, system, at, newest, news.now, len(rows.hashes))
         done.watermarks[at] = newest
         done.rows[Kind.PREDICTIONS.value] += len(rows.hashes)
-        done.add(system, "duplicates", batch.num_rows - len(rows.hashes))
         done.add(system, "late", self._late(system, rows, before))
         for key, part in self._by_pane(system, rows):
             self._store(c, key, part, f"predictions/{at.partition}", news)
             done.touched.add(key)
             self._progressed()
+        if len(again.hashes):
+            others = self._others(system, again, news)
+            done.add(system, "duplicates", len(again.hashes) - others)
+            done.add(system, REUSED, others)
+
+    def _others(self, system: str, again: Rows, news: Newcomers) -> int:
+        """Return how many rows are no copies of what came under their id, and tell of them."""
+        known, held = news.held(system, again.hashes)
+        if held is None:
+            return 0  # forgotten since `sift` looked
+        again, spec = again.where(known), self._registry.systems()[system]
+
+        def grid_of(version: str, key: str) -> Grid | None:
+            under = self._baselines.under(key, system, spec, version)
+            return None if under is None else under.grid
+
+        others = again.where(contradicting(again, held, grid_of))
+        if len(others.hashes):
+            tell(system, others)
+        return len(others.hashes)
 
     def _late(self, system: str, rows: Rows, before: datetime | None) -> int:
         specs = [one.spec.window for one in self._registry.policies_for(system)]

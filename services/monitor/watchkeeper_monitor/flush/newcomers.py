@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from watchkeeper_monitor.sampling.identity import ascending, hash_ids
 from watchkeeper_monitor.store import heads, index, labels
-from watchkeeper_monitor.store.hashes import Hashes
+from watchkeeper_monitor.store.hashes import Asked, Hashes, Sorted
 from watchkeeper_monitor.store.index import Entries, Told
 from watchkeeper_monitor.store.labels import Labels, State
 from watchkeeper_monitor.store.shelf import Shelf
@@ -48,9 +48,10 @@ class Rows:
 
     def where(self, mask: NDArray[np.bool_]) -> Rows:
         """Return some rows in their order; itself if that is all of them."""
-        if mask.all():
-            return self
-        at = np.flatnonzero(mask)
+        return self if mask.all() else self.take(np.flatnonzero(mask))
+
+    def take(self, at: NDArray[np.int64]) -> Rows:
+        """Return some rows, in the order asked for."""
         return Rows(self.batch.take(pa.array(at)), self.hashes[at], self.times[at])
 
 
@@ -106,8 +107,11 @@ class Newcomers:
         self.micros = to_micros(now)
         self._systems: defaultdict[str, _OfSystem] = defaultdict(_OfSystem)
 
-    def new(self, system: str, rows: Rows) -> Rows:
-        """Return the rows whose id was not seen, the first of each id among them."""
+    def sift(self, system: str, rows: Rows) -> tuple[Rows, Rows]:
+        """Return the rows whose id was not seen, the first of each id among them, and the others.
+
+        The others come by the hashes of their ids.
+        """
         own = self._systems[system]
         order = ascending(rows.hashes)
         ordered = rows.hashes[order]
@@ -122,14 +126,41 @@ class Newcomers:
         if not again.all():
             own.runs.append(ordered[~again])
         if not again.any():
-            return rows
+            return rows, rows.take(order[:0])
         fresh = np.ones(len(ordered), dtype=np.bool_)
         fresh[order[again]] = False
-        return rows.where(fresh)
+        return rows.where(fresh), rows.take(order[again])
 
     def add(self, system: str, entries: Entries) -> None:
-        """Add predictions that `new` returned."""
+        """Add predictions that `sift` found to be new."""
         self._systems[system].seen.append(entries)
+
+    def held(self, system: str, hashes: Hashes) -> tuple[NDArray[np.bool_], Entries | None]:
+        """Return which predictions are stored or in this flush, and what is held of those, if any.
+
+        Parameters
+        ----------
+        hashes
+            Ascending. What `sift` called new is held once it was added.
+        """
+        asked, taken = Asked(hashes), np.zeros(len(hashes), dtype=np.bool_)
+        parts = []
+        for block in index.blocks(self._c, system, Told.SEEN):
+            if taken.all():
+                break
+            here, at = self._shelf.run(self._c, block).find(asked)
+            here, at = here[~taken[here]], at[~taken[here]]
+            if here.size:
+                taken[here] = True
+                parts.append(Entries(hashes[here], self._shelf.content(self._c, block).take(at)))
+        seen = self._systems[system].seen
+        if seen and not taken.all():
+            mine = index.together(seen)
+            here, at = Sorted(mine.hashes).find(asked)
+            here, at = here[~taken[here]], at[~taken[here]]
+            taken[here] = True
+            parts.append(Entries(hashes[here], mine.content.take(at)))
+        return taken, index.together(parts) if parts else None
 
     def add_echoes(self, system: str, entries: Entries) -> None:
         """Add what labels told of their predictions."""
@@ -145,7 +176,7 @@ class Newcomers:
         Raises
         ------
         Conflict
-            Another worker stored one of the same predictions since `new` looked: repeat.
+            Another worker stored one of the same predictions since `sift` looked: repeat.
         """
         for system, own in sorted(self._systems.items()):
             for told, parts in ((Told.SEEN, own.seen), (Told.ECHOED, own.echoed)):
