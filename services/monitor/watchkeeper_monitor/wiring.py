@@ -18,7 +18,9 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper_monitor.evidence.desk import Desk
 from watchkeeper_monitor.evidence.process import MakerProcess
+from watchkeeper_monitor.flush.committing import Committer
 from watchkeeper_monitor.flush.flushing import OWNER, Flusher
+from watchkeeper_monitor.flush.versions import Versions
 from watchkeeper_monitor.judge.judge import Judge
 from watchkeeper_monitor.judge.keeping import Keeper
 from watchkeeper_monitor.meters import Meters
@@ -193,19 +195,15 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         sender = partial(intake.sender, registry=registry)
         return Partitions(reader, claims, stops, database, meters, sender)
 
+    flusher = Flusher(
+        registry, baselines, shelf, pace.sample_rows, pace.duplicate_rows, watchdog.progressed
+    )
+    versions = Versions(database, clock, pace.undeclared_versions)
     worker = Worker(
         join,
-        database,
         registry,
         clock,
-        Flusher(
-            registry,
-            baselines,
-            shelf,
-            pace.sample_rows,
-            pace.duplicate_rows,
-            watchdog.progressed,
-        ),
+        Committer(database, registry, clock, flusher, versions, meters),
         Judge(database, registry, baselines, shelf, clock, name, pace, meters, keeper),
         pace,
         meters,
