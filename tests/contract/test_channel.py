@@ -59,7 +59,7 @@ class OverHttp(ChannelContract):
     def go_away(self) -> None:
         self.stack.close()
 
-    @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+    @pytest.mark.parametrize("status", [401, 403, 404, 408, 425, 429, 500, 502, 503, 504])
     def test_these_answers_mean_again(self, status: int) -> None:
         self.receiver.answers.append((status, {"retry-after": "7"}))
 
@@ -68,7 +68,7 @@ class OverHttp(ChannelContract):
 
         assert caught.value.retry_after == timedelta(seconds=7)
 
-    @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 422])
+    @pytest.mark.parametrize("status", [400, 410, 413, 415, 422])
     def test_these_answers_mean_never(self, status: int) -> None:
         self.receiver.answers.append((status, {}))
 
@@ -77,10 +77,17 @@ class OverHttp(ChannelContract):
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
     def test_a_redirect_is_never_followed(self, status: int) -> None:
-        self.receiver.answers.append((status, {"location": "http://169.254.169.254/"}))
+        self.receiver.answers.append((status, {"location": "http://169.254.169.254/login?key=s3"}))
 
-        with pytest.raises(RejectedByReceiver, match=str(status)):
+        with pytest.raises(ReceiverUnavailable, match=f"{status}.*to http://169.254.169.254;"):
             self.channel().send("msg_1", a_notice(), NOW)
+
+        assert len(self.receiver.received) == 1
+
+    def test_an_answer_that_breaks_off_after_its_status_counts(self) -> None:
+        self.receiver.answers.append((200, {"content-length": "1000000"}))
+
+        self.channel().send("msg_1", a_notice(), NOW)  # not again: it was taken
 
         assert len(self.receiver.received) == 1
 

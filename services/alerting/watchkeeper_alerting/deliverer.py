@@ -1,7 +1,8 @@
 """Sends what waits in `deliveries`: at least once, patiently, and visibly.
 
 Lease, send outside of any transaction, settle. Whoever dies in between loses the lease and
-the notice goes out again under the same id. Any number of threads and replicas may work.
+the notice goes out again under the same id. Any number of threads and replicas may work; in
+one process they share the lanes, so that a receiver that hangs holds one thread and no other.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from watchkeeper_alerting.breach_records import breach_of
 from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.channels.port import Channel
 from watchkeeper_alerting.counters import Counters
+from watchkeeper_alerting.lanes import Lanes
 from watchkeeper_alerting.messages import Notice, identity
 from watchkeeper_alerting.retrying import judge
 from watchkeeper_alerting.store import alerts, deliveries, objects
@@ -68,6 +70,8 @@ class Deliverer:
         Where outcomes are counted.
     rng
         Spreads the retries.
+    lanes
+        Which channels may be tried now; the same for all deliverers of a process.
     """
 
     def __init__(
@@ -77,12 +81,14 @@ class Deliverer:
         opener: Opener,
         counters: Counters,
         rng: random.Random,
+        lanes: Lanes,
     ) -> None:
         self._database = database
         self._clock = clock
         self._opener = opener
         self._counters = counters
         self._rng = rng
+        self._lanes = lanes
 
     def run(self, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
         """Work until `stop` is set; call `beat` on every turn, for the liveness probe."""
@@ -108,22 +114,22 @@ class Deliverer:
             The database does not answer; what was sent will be sent again.
         """
         with self._database.read() as c:
-            waiting = deliveries.due(c, self._clock.now(), _BATCH)
+            waiting = deliveries.due(c, self._clock.now(), _BATCH, self._lanes.closed())
             specs = {one.name: one.spec for one in objects.listing(c, "Channel")} if waiting else {}
         attempts = 0
-        for delivery in waiting:
+        # Who failed last comes last: trying it may take as long as a receiver may be silent.
+        for delivery in sorted(waiting, key=lambda one: self._lanes.failures(one.channel)):
             beat()
-            until = self._clock.now() + _LEASE
-            with self._database.transaction() as c:
-                leased = deliveries.lease(c, delivery, until)
-            if leased:
-                attempts += 1
-                self._attempt(delivery, specs.get(delivery.channel), until)
+            with self._lanes.entered(delivery.channel) as is_open:
+                attempts += is_open and self._attempt(delivery, specs.get(delivery.channel))
         return attempts
 
-    def _attempt(
-        self, delivery: StoredDelivery, spec: dict[str, object] | None, until: datetime
-    ) -> None:
+    def _attempt(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> bool:
+        """Try one delivery, unless another replica was faster; return whether it was tried."""
+        until = self._clock.now() + _LEASE
+        with self._database.transaction() as c:
+            if not deliveries.lease(c, delivery, until):
+                return False
         outcome = self._outcome(delivery, spec)
         with self._database.transaction() as c:
             deliveries.settle(
@@ -138,6 +144,7 @@ class Deliverer:
         if outcome.counted != "ended":
             self._counters.notifications.labels(delivery.channel, outcome.counted).inc()
             _log(delivery, outcome)
+        return True
 
     def _outcome(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> _Outcome:
         now = self._clock.now()
@@ -152,8 +159,13 @@ class Deliverer:
                     return _Outcome(DeliveryState.DELIVERED, now, None, _FIRES_AGAIN, "ended")
                 notice = msgspec.convert(delivery.payload, Notice)
                 channel.send(delivery.id, notice, self._clock.now())
-        except (ReceiverUnavailable, RejectedByReceiver) as error:
+        except ReceiverUnavailable as error:
+            self._lanes.failed(delivery.channel)
             return self._failed(delivery, error)
+        except RejectedByReceiver as error:
+            self._lanes.answered(delivery.channel)
+            return self._failed(delivery, error)
+        self._lanes.answered(delivery.channel)
         return self._delivered(delivery, channel.repeat)
 
     def _open(self, delivery: StoredDelivery, spec: dict[str, object] | None) -> Channel:

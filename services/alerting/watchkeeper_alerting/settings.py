@@ -20,7 +20,7 @@ class AlertingOptions:
     alertmanager_repeat
         How often Alertmanager is told again of what still fires.
     delivery_threads
-        So many notifications go out at a time.
+        So many notifications go out at a time, each to another channel.
     control_body_bytes
         The largest file or reference artifact that is taken.
     session_length
@@ -32,7 +32,7 @@ class AlertingOptions:
 
     public_url: str = ""
     alertmanager_repeat: timedelta = timedelta(minutes=1)
-    delivery_threads: int = 2
+    delivery_threads: int = 4
     control_body_bytes: int = 64 << 20
     session_length: timedelta = timedelta(hours=12)
     delivery_retention: timedelta = timedelta(days=1096)

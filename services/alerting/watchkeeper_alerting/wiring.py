@@ -28,6 +28,7 @@ from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.deliverer import Deliverer
 from watchkeeper_alerting.episodes import Handler
 from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.lanes import Lanes
 from watchkeeper_alerting.retention import Retention
 from watchkeeper_alerting.settings import AlertingOptions
 from watchkeeper_alerting.worker import Worker
@@ -174,8 +175,9 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         "alerting-relay": Relay(database, writer, OWNER, clock).run,
         "alerting-retention": Retention(database, clock, options.delivery_retention).run,
     }
+    lanes = Lanes(clock)
     for number in range(options.delivery_threads):
-        deliverer = Deliverer(database, clock, opener, counters, rng)
+        deliverer = Deliverer(database, clock, opener, counters, rng, lanes)
         loops[f"alerting-deliverer-{number}"] = deliverer.run
     context = Context(
         database,

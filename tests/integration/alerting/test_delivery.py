@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import httpx
@@ -15,14 +17,17 @@ from prometheus_client import CollectorRegistry
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
+from watchkeeper_alerting.channels.answers import TIMEOUT
 from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.deliverer import Deliverer
 from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.lanes import Lanes
 from watchkeeper_alerting.store import alerts, deliveries
 from watchkeeper_alerting.store.deliveries import StoredDelivery
 from watchkeeper_alerting.testing.builders import a_breach, a_record
 from watchkeeper_alerting.testing.receivers import HttpReceiver, http_receiver
+from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import tables
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.events.breaches import BREACH_CLEARED, BREACH_OPENED
@@ -41,8 +46,9 @@ class Desk:
         self.registry = CollectorRegistry()
         self.client = httpx.Client(trust_env=False)
         opener = Opener(self.client, {"NO_BASE64": "whsec_é"}, timedelta(minutes=1))
-        self.deliverer = Deliverer(
-            database, clock, opener, Counters(self.registry), random.Random(1)
+        counters, lanes = Counters(self.registry), Lanes(clock)
+        self.deliverer, self.second = (
+            Deliverer(database, clock, opener, counters, random.Random(1), lanes) for _ in range(2)
         )
 
     def apply_channel(
@@ -63,6 +69,14 @@ spec: {json.dumps(spec)}
         with self.database.transaction() as c:
             Handler("https://watch.example.org").handle(c, turn, self.clock.now())
 
+    def told(self, channel: str) -> int:
+        """How many notifications the channel took."""
+        states = sa.select(tables.deliveries.c.state).where(
+            tables.deliveries.c.channel == channel, tables.deliveries.c.state == "delivered"
+        )
+        with self.database.read() as c:
+            return len(c.execute(states).all())
+
     def deliveries(self) -> list[StoredDelivery]:
         with self.database.read() as c:
             (alert,) = alerts.listing(c)
@@ -80,6 +94,15 @@ spec: {json.dumps(spec)}
 
 def stamp(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Poll until it holds; fail before a receiver that never answers is given up."""
+    clock, pause = SystemClock(), threading.Event()
+    deadline = clock.monotonic() + TIMEOUT.as_dict()["read"] / 2
+    while not condition():
+        assert clock.monotonic() < deadline, "did not come true"
+        pause.wait(0.05)
 
 
 @pytest.fixture
@@ -292,3 +315,40 @@ def test_that_it_fires_is_never_said_again_after_its_end(desk: Desk) -> None:
     assert set(resolved) == {"2026-11-23T12:00:10Z"}
     assert fired != resolved[0]
     assert {one.state for one in desk.deliveries() if one.event == "firing"} == {"delivered"}
+
+
+def test_a_receiver_that_never_answers_holds_up_nobody_else(desk: Desk) -> None:
+    answer, stop = threading.Event(), threading.Event()
+    with http_receiver(until=answer) as silent, ThreadPoolExecutor(2) as threads:
+        desk.apply_channel("webhook", {"url": silent.url}, name="a-silent-one")
+        desk.apply_channel("webhook")
+        for number in range(3):
+            desk.happen(BREACH_OPENED, f"e-{number}", breach=f"{number}" * 40)
+        try:
+            for one in (desk.deliverer, desk.second):
+                threads.submit(one.run, stop)
+            eventually(lambda: desk.told("oncall") == 3 and len(silent.received) == 1)
+        finally:
+            stop.set()
+            answer.set()
+
+    assert desk.told("a-silent-one") >= 1  # it was asked once while it was silent
+
+
+def test_a_receiver_that_fails_rests_before_the_next_notification_is_tried(desk: Desk) -> None:
+    with http_receiver() as ill:
+        ill.answers.extend([(500, {})] * 100)
+        desk.apply_channel("webhook", {"url": ill.url}, name="a-sick-one")
+        desk.apply_channel("webhook")
+        for number in range(30):  # more than one look at the table takes up
+            desk.happen(BREACH_OPENED, f"e-{number}", breach=f"{number:040}")
+
+        while desk.deliverer.step():
+            pass
+        told, asked = desk.told("oncall"), len(ill.received)
+        ill.answers.clear()
+        for _ in range(100):
+            desk.pass_time(timedelta(seconds=5), timedelta(seconds=5))
+
+    assert (told, asked) == (30, 1)
+    assert desk.told("a-sick-one") == 30

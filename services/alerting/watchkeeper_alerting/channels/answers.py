@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -12,7 +13,9 @@ import httpx
 from watchkeeper_shared.errors import ReceiverUnavailable, RejectedByReceiver
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-_LATER = frozenset({408, 425, 429})
+# These are about the notice, or about a receiver that is gone for good. What is about the way to
+# it (a login page, a key that was rotated, a route that a deployment took away) is mended.
+_NEVER = frozenset({400, 410, 413, 415, 422})
 _SHOWN = 300
 _LONGEST_WAIT = timedelta(hours=1)
 
@@ -25,17 +28,16 @@ def post(
     Raises
     ------
     ReceiverUnavailable
-        408, 425, 429, 5xx, or no answer in time.
+        No answer in time, or one that is neither 2xx nor the next.
     RejectedByReceiver
-        Any other answer that is not 2xx, or an address that cannot be called.
+        400, 410, 413, 415, 422, or an address that cannot be called.
     """
     sent = {"content-type": "application/json", "user-agent": "watchkeeper", **headers}
     try:
         with client.stream(
             "POST", url, content=body, headers=sent, timeout=TIMEOUT, follow_redirects=False
         ) as answer:
-            shown = next(answer.iter_bytes(_SHOWN), b"").decode(errors="replace")
-            _judge(answer, " ".join(shown.split()), now)
+            _judge(answer, _beginning(answer), now)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise RejectedByReceiver(f"{place(url)!r} cannot be called: {error}") from error
     except httpx.TransportError as error:
@@ -45,6 +47,15 @@ def post(
         raise ReceiverUnavailable(
             f"{place(url)} sent an answer that cannot be read: {error}"
         ) from error
+
+
+def _beginning(answer: httpx.Response) -> str:
+    """Return the first words of an answer; two reads at most, for it may drip without an end."""
+    try:
+        read = b"".join(itertools.islice(answer.iter_bytes(), 2))
+    except httpx.HTTPError:  # its status came, and that is what counts
+        read = b""
+    return " ".join(read[:_SHOWN].decode(errors="replace").split())
 
 
 def place(url: str) -> str:
@@ -64,11 +75,13 @@ def place(url: str) -> str:
 
 def _judge(answer: httpx.Response, shown: str, now: datetime) -> None:
     status = answer.status_code
-    said = f"{place(str(answer.url))} answered {status}: {shown}"
-    if status in _LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise ReceiverUnavailable(said, wait_asked(answer.headers.get("retry-after"), now))
-    if not answer.is_success:
+    said = f"{place(str(answer.url))} answered {status}: {shown or answer.reason_phrase}"
+    if status in _NEVER:
         raise RejectedByReceiver(said)
+    if answer.is_redirect:
+        said += f" (to {place(answer.headers.get('location', ''))}; redirects are not followed)"
+    if not answer.is_success:
+        raise ReceiverUnavailable(said, wait_asked(answer.headers.get("retry-after"), now))
 
 
 def wait_asked(value: str | None, now: datetime) -> timedelta | None:

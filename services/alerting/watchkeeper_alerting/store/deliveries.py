@@ -6,6 +6,7 @@ again, for receivers that forget (Alertmanager); `delivered` and `failed` are fi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,8 +63,10 @@ def stop_repeating(c: sa.Connection, alert: str) -> None:
     c.execute(deliveries.update().where(here).values(state=str(DeliveryState.DELIVERED)))
 
 
-def due(c: sa.Connection, now: datetime, limit: int) -> list[StoredDelivery]:
-    """Return what should go out now, oldest first.
+def due(
+    c: sa.Connection, now: datetime, limit: int, without: Collection[str] = ()
+) -> list[StoredDelivery]:
+    """Return what should go out now on all channels but `without`, oldest first.
 
     A `resolved` never overtakes the `firing` of its alert on the same channel.
     """
@@ -77,6 +80,7 @@ def due(c: sa.Connection, now: datetime, limit: int) -> list[StoredDelivery]:
     query = (
         sa.select(deliveries)
         .where(deliveries.c.state.in_(_PENDING), deliveries.c.next_attempt_at <= now, ~overtaking)
+        .where(deliveries.c.channel.not_in(sorted(without)))
         .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
         .limit(limit)
     )

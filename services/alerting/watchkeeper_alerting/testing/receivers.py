@@ -48,8 +48,14 @@ class MailReceiver:
 
 
 @contextmanager
-def http_receiver() -> Iterator[HttpReceiver]:
-    """Listen on a free port until the block ends."""
+def http_receiver(until: threading.Event | None = None) -> Iterator[HttpReceiver]:
+    """Listen on a free port until the block ends.
+
+    Parameters
+    ----------
+    until
+        What each answer waits for; left out: nothing.
+    """
     receiver = HttpReceiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,6 +63,8 @@ def http_receiver() -> Iterator[HttpReceiver]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.received.append(Received(self.path, headers, body))
+            if until is not None:
+                until.wait()
             status, extra = receiver.answers.popleft() if receiver.answers else (200, {})
             self.send_response(status)
             for name, value in {"content-length": "2", **extra}.items():
