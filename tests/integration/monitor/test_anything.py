@@ -239,7 +239,7 @@ def test_what_is_good_is_counted_once_whatever_is_beside_it(world: Any) -> None:
 
 def test_rows_each_in_a_pane_of_its_own_are_progress_one_by_one(world: Any) -> None:
     told: list[int] = []
-    world.monitor._worker._flusher._progressed = lambda: told.append(1)
+    world.monitor._worker._committer._flusher._progressed = lambda: told.append(1)
     batch = world.batch(0, 40)
     days = pa.array([START - at * DAY for at in range(40)], pa.timestamp("us", "UTC"))
     world.send(batch.set_column(batch.schema.get_field_index("time"), "time", days))

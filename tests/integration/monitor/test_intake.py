@@ -322,11 +322,12 @@ def test_while_the_database_is_away_nothing_is_lost(referenced: Any) -> None:
     referenced.predict(0, ROWS)
     referenced.settle()
     worker = referenced.monitor._worker
-    real, worker._database = worker._database, Away()
+    committer = worker._committer
+    real, committer._database = committer._database, Away()
     referenced.predict(0, ROWS, seed=8)
     _turn_until(referenced.monitor, lambda: worker._pause > 0)
 
-    worker._database = real
+    committer._database = real
     referenced.clock.advance(timedelta(minutes=1))
     referenced.settle()
 
@@ -336,11 +337,12 @@ def test_while_the_database_is_away_nothing_is_lost(referenced: Any) -> None:
 
 def test_a_flush_whose_answer_was_lost_is_not_repeated(referenced: Any) -> None:
     worker = referenced.monitor._worker
-    real, worker._database = worker._database, Deaf(referenced.database)
+    committer = worker._committer
+    real, committer._database = committer._database, Deaf(referenced.database)
     referenced.predict(0, ROWS)
     _turn_until(referenced.monitor, lambda: worker._pause > 0)
 
-    worker._database = real
+    committer._database = real
     referenced.clock.advance(timedelta(minutes=1))
     referenced.settle()
 
