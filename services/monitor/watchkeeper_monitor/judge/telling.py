@@ -103,6 +103,8 @@ class Teller:
     def _tell(self, c: sa.Connection, series: Series, rule: Rule, turn: Turn) -> None:
         start = None if turn.point is None else turn.point.window
         row = settled.standing(c, self.scope, series, start)
+        if row is None:  # that window has ended: the newest one is next best
+            row = settled.standing(c, self.scope, series, None)
         if row is None:
             return  # nothing was ever measured: there is nothing to tell
         self._send(c, rule, turn, row)

@@ -215,7 +215,8 @@ def _is_raised_again(mine: Iterable[Episode], stretch: Stretch) -> bool:
 
 def _raised(stretch: Stretch, generation: int, points: Sequence[Point]) -> Iterator[Turn]:
     """Yield an opening, and the end if it has one; what came in between is no news after it."""
-    first = _point_at(points, stretch.opened) or points[-1]
+    # One that comes back opened before what is folded now; its page shows what it is of.
+    first = _point_at(points, stretch.opened) or Point(stretch.opened, State.BREACH, None)
     yield Turn(TurnKind.OPENED, None, stretch.opened, generation, first, points[-1])
     if stretch.cleared is not None:
         last = _point_at(points, stretch.cleared)

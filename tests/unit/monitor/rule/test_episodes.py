@@ -214,6 +214,18 @@ def test_a_breach_that_comes_back_after_it_was_told_over_is_a_new_episode() -> N
     assert (turn.kind, turn.generation) == (TurnKind.OPENED, 1)
 
 
+def test_a_breach_that_comes_back_is_told_with_the_window_that_opened_it() -> None:
+    """What was folded anew begins later, and its newest window may be inside the limit."""
+    points = series("Bwi")[1:]
+    stretches = fold(points, rule(clear=Clear(limit=0.15)), Opening(day(0)))
+
+    (turn,) = diff([told(0, 1, EpisodeState.CLEARED)], stretches, points, rule())
+
+    assert (turn.kind, turn.generation) == (TurnKind.OPENED, 1)
+    assert turn.point == Point(day(0), State.BREACH, None)
+    assert turn.heard == points[-1]
+
+
 def test_a_withdrawn_breach_that_is_raised_again_is_a_new_episode() -> None:
     (turn,) = turns([told(1, None, EpisodeState.WITHDRAWN)], "oBB")
 
