@@ -117,6 +117,9 @@ def decide(state: AlertState | None, turn: Turn) -> Decision:
 def _ending(state: AlertState | None, turn: Turn) -> Decision:
     if state is None:
         return Decision(Action.NOTHING, Reason.NEVER_OPENED, None)
+    if state is AlertState.RESOLVED and turn is Turn.WITHDRAWN:
+        # Told as recovered; who reads it later must know that there was nothing to recover from.
+        return Decision(Action.UPDATE, Reason.WITHDRAWN_BY_AMENDMENT, state)
     if state is AlertState.RESOLVED:
         return Decision(Action.NOTHING, Reason.ALREADY_RESOLVED, state)
     return Decision(Action.RESOLVE, _ENDINGS[turn], AlertState.RESOLVED)

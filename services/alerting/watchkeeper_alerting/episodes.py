@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watchkeeper_alerting import alerts, messages, tickets, wording
-from watchkeeper_alerting.alerts import Action, AlertState, Decision
+from watchkeeper_alerting.alerts import Action, AlertState, Decision, Reason
 from watchkeeper_alerting.breach_records import BreachTurn
 from watchkeeper_alerting.control import digest
 from watchkeeper_alerting.hearing import told
@@ -65,6 +65,8 @@ class Handler:
         after = replace(before, content=turn.content, state=decision.after or before.state)
         if decision.action is Action.RESOLVE:
             after = replace(after, resolved_at=now, resolve_reason=str(decision.reason))
+        if decision.reason is Reason.WITHDRAWN_BY_AMENDMENT:
+            after = replace(after, resolve_reason=str(decision.reason))
         if decision.action is Action.REOPEN:
             after = replace(
                 after,
@@ -180,6 +182,11 @@ def _new_ticket(alert: StoredAlert, turn: BreachTurn, now: datetime) -> StoredTi
 
 
 def _note(turn: BreachTurn, decision: Decision) -> str:
+    if (decision.action, decision.reason) == (Action.UPDATE, Reason.WITHDRAWN_BY_AMENDMENT):
+        return (
+            f"The breach, told to be over before, was taken back: {turn.breach.reason}. "
+            "This ticket stays open until a person closes it."
+        )
     said = {
         Action.RESOLVE: f"The alert is resolved ({decision.reason}): {turn.breach.reason}. "
         "This ticket stays open until a person closes it.",

@@ -191,6 +191,28 @@ def test_a_withdrawn_breach_says_so_and_may_be_raised_again(stream: Stream) -> N
     assert counted(stream.database, "tickets") == 1
 
 
+def test_a_breach_that_is_taken_back_after_it_ended_is_known_to_have_been_none(
+    stream: Stream,
+) -> None:
+    stream.send(
+        a_record(a_breach(), BREACH_OPENED, "e-1"),
+        a_record(a_breach(value=0.85), BREACH_CLEARED, "e-2"),
+        a_record(a_breach(value=0.9, withdrawn=True), BREACH_CLEARED, "e-3"),
+    )
+
+    stream.work()
+
+    with stream.database.read() as c:
+        (alert,) = alerts.listing(c)
+        (ticket,) = tickets.listing(c)
+        *_, last = tickets.acts(c, ticket.id)
+        told = [one.event for one in deliveries.of_alert(c, alert.id) if one.channel == "oncall"]
+    assert (alert.state, alert.resolve_reason) == ("resolved", "withdrawn_by_amendment")
+    assert alert.content["value"] == 0.9
+    assert "taken back" in last.text
+    assert sorted(told) == ["firing", "resolved"], "nobody is woken for it"
+
+
 def test_a_rule_may_want_no_ticket_or_other_channels(stream: Stream) -> None:
     stream.send(a_record(a_breach(ticket=False, channels=("oncall", "gone"))))
 
