@@ -16,8 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from watchkeeper_alerting.gauges import Caps, Page
 from watchkeeper_alerting.store.measurements import Measurement
 from watchkeeper_shared.events.rejects import RejectCode
-from watchkeeper_shared.metric_limits import Worse, worse
-from watchkeeper_shared.metric_names import Family, family_of
+from watchkeeper_shared.metric_names import Family, Worse, family_of, worse
 from watchkeeper_shared.specs import AISystem
 from watchkeeper_shared.states import State
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE
-from watchkeeper_shared.metric_limits import Worse, range_of, worse
-from watchkeeper_shared.metric_names import METRIC_NAMES, family_of
+from watchkeeper_shared.metric_names import METRIC_NAMES, Worse, family_of, range_of, worse
 
 
 def test_the_public_names_are_the_catalogues() -> None:

@@ -12,8 +12,7 @@ from datetime import timedelta
 
 from watchkeeper_alerting.applying.documents import Document
 from watchkeeper_alerting.applying.located import Mistake
-from watchkeeper_shared.metric_limits import Worse, range_of, worse
-from watchkeeper_shared.metric_names import family_of
+from watchkeeper_shared.metric_names import Worse, family_of, range_of, worse
 from watchkeeper_shared.specs import OversightPolicy, Rule
 
 MOST_LATENESS = timedelta(days=30)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from watchkeeper_monitor.metrics.catalogue import CATALOGUE, Entry
 from watchkeeper_monitor.metrics.limits import LIMITS, Limit, Pair
-from watchkeeper_shared.metric_limits import Worse, worse
-from watchkeeper_shared.metric_names import FAMILIES
+from watchkeeper_shared.metric_names import FAMILIES, Worse, worse
 from watchkeeper_shared.specs import Task, Tier
 
 PAGE = Path("docs/metrics.md")

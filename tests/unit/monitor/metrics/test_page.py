@@ -11,7 +11,7 @@ from watchkeeper_alerting.applying.documents import SourceFile, read
 from watchkeeper_monitor.metrics import CATALOGUE
 from watchkeeper_monitor.metrics.limits import LIMITS
 from watchkeeper_monitor.metrics.page import POLICIES, files, page
-from watchkeeper_shared.metric_limits import Worse, worse
+from watchkeeper_shared.metric_names import Worse, worse
 from watchkeeper_shared.specs import OversightPolicy, Tier
 from watchkeeper_shared.testing.builders import a_system
 
