@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "monitor": ("watchkeeper.commands.monitor:monitor", "Run the monitor."),
     "alerting": ("watchkeeper.commands.alerting:alerting", "Run the alerting service."),
     "apply": ("watchkeeper.commands.apply:apply", "Apply systems, policies and channels."),
+    "withdraw": ("watchkeeper.commands.withdraw:withdraw", "Take one of them out of force."),
     "reference": ("watchkeeper.commands.reference:reference", "Build and upload references."),
     "publish": ("watchkeeper.commands.publish:publish", "Send predictions and labels of a file."),
     "backtest": ("watchkeeper.commands.backtest:backtest", "Try a policy on what is stored."),

@@ -40,7 +40,15 @@ def system(purpose: str = "p", *versions: str) -> AISystem:
     )
 
 
-def apply(database: Database, kind: str, name: str, spec: Any) -> int:
+def apply(
+    database: Database,
+    kind: str,
+    name: str,
+    spec: Any,
+    *,
+    at: datetime = NOW,
+    withdrawn: str | None = None,
+) -> int:
     """Store a new revision as the control plane does."""
     with database.transaction() as c:
         mine = sa.and_(objects.c.kind == kind, objects.c.name == name)
@@ -55,7 +63,8 @@ def apply(database: Database, kind: str, name: str, spec: Any) -> int:
                 hash=f"{last + 1:064}",
                 spec=msgspec.to_builtins(spec),
                 author="ada",
-                applied_at=NOW,
+                applied_at=at,
+                withdrawn=withdrawn,
             )
         )
         return int(last) + 1
@@ -160,9 +169,50 @@ def test_a_change_is_seen_after_a_second_and_not_before(
     assert seen() != before
 
 
-def withdraw(database: Database) -> None:
-    with database.transaction() as c:
-        c.execute(sa.update(objects).values(current=False))
+def withdraw(database: Database, at: datetime = NOW) -> None:
+    apply(database, "AISystem", "s", system("old"), at=at, withdrawn="replaced")
+
+
+def test_what_was_withdrawn_is_in_force_nowhere_and_keeps_what_it_said(
+    database: Database, registry: Registry
+) -> None:
+    policy = OversightPolicy(systems=("s",), rules=(Rule(id="r", metric="psi", breach=0.25),))
+    apply(database, "AISystem", "s", system("old"))
+    apply(database, "OversightPolicy", "p", policy)
+    apply(database, "OversightPolicy", "q", policy)
+    withdraw(database)
+    apply(database, "OversightPolicy", "q", policy, withdrawn="too loud")
+
+    registry.refresh()
+
+    assert (registry.system("s"), dict(registry.systems())) == (None, {})
+    assert (set(registry.policies()), set(registry.unreadable())) == ({"p"}, set())
+    assert [one.name for one in registry.policies_for("s")] == ["p"]
+    (found,) = registry.withdrawn().values()
+    assert (found.revision, found.spec, found.by, found.at) == (2, system("old"), "ada", NOW)
+    assert str(found) == "withdrawn by ada at 2026-11-23 06:00 UTC: replaced"
+
+
+def test_the_times_in_which_nobody_watched_are_known_once_somebody_does(
+    database: Database, registry: Registry, clock: ManualClock
+) -> None:
+    hours = [NOW + hour * timedelta(hours=1) for hour in range(6)]
+    apply(database, "AISystem", "other", system())
+    apply(database, "AISystem", "s", system())
+    withdraw(database, hours[1])
+    registry.refresh()
+    while_it_is_withdrawn = registry.pauses("s")
+    apply(database, "AISystem", "s", system(), at=hours[2])
+    apply(database, "AISystem", "s", system("new"), at=hours[3])
+    withdraw(database, hours[4])
+    apply(database, "AISystem", "s", system(), at=hours[5])
+    clock.advance(A_SECOND)
+    registry.refresh()
+
+    assert while_it_is_withdrawn == ()
+    assert registry.pauses("s") == ((hours[1], hours[2]), (hours[4], hours[5]))
+    assert registry.pauses("other") == ()
+    assert registry.withdrawn() == {}
 
 
 def test_nothing_is_read_again_when_nothing_changed(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from watchkeeper import allinone
+from watchkeeper.commands.apply import apply_files
 from watchkeeper.folder import Folder
 from watchkeeper_shared.clock import SystemClock
 
@@ -156,3 +158,51 @@ def test_evidence_of_a_breach_is_attached_or_its_absence_explained(world: Any) -
 
 def _finished(ticket: dict[str, Any]) -> dict[str, Any] | None:
     return ticket if ticket["evidence"]["state"] in {"ready", "missing"} else None
+
+
+def test_a_withdrawn_system_ends_in_order_and_comes_back(world: Any, tmp_path: Path) -> None:
+    world.stream(range(2))
+    world.stream(range(2, 4), drifted=True)
+    world.expect("an alert that fires", lambda: _in_state(world, "firing"))
+    thing = {"kind": "AISystem", "name": world.system}
+
+    body = json.dumps(thing | {"reason": "replaced by another"}).encode()
+    done = world.alerting.send("POST", "/v1/withdraw", body=body).json()
+
+    assert done["metadata"]["withdrawn"]["by"] == "admin"
+    (alert,) = world.expect("the alert ends", lambda: _in_state(world, "resolved"))
+    told = world.expect("channels hear of both", lambda: _at_least(world, 2))
+    (ticket,) = world.tickets()
+    notes = [one["text"] for one in world.alerting.get(f"/v1/tickets/{ticket['id']}")["acts"]]
+    assert alert["resolve_reason"] == "system_withdrawn"
+    assert "the system was withdrawn" in told[-1].body["data"]["title"]
+    assert ticket["state"] == "new"
+    assert "withdrawn by admin at " in " ".join(notes)
+    label = {"system": world.system, "id": "late", "label": 1, "time": "2026-03-03T00:00:00Z"}
+    refused = world.ingest.send(
+        "POST",
+        "/v1/labels",
+        body=json.dumps(label).encode(),
+        content_type="application/json",
+        expected=frozenset({422}),
+    )
+    assert refused.json()["rejected"][0]["code"] == "withdrawn_system"
+    assert "replaced by another" in world.alerting.send("GET", "/v1/systems").text
+    gauge = f'watchkeeper_last_prediction_timestamp_seconds{{model="{world.system}"}}'
+    metrics = partial(world.alerting.send, "GET", "/metrics")
+    world.expect("its gauges end", lambda: gauge not in metrics().text)
+
+    outcome = apply_files(world.alerting, (tmp_path / "loans.yaml",))
+    world.stream(range(5, 7))
+
+    assert f"AISystem/{world.system} restored (revision 3)" in outcome.objects
+    world.expect("hours 5 and 6 are judged", lambda: {5, 6} <= world.values("volume").keys())
+    assert [one["state"] for one in world.alerts()] == ["resolved"]
+    acts = world.acts()
+    assert acts.count("withdraw") == 1
+    assert acts.index("withdraw") < len(acts) - 1 - acts[::-1].index("apply")
+
+
+def _in_state(world: Any, state: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.alerts()
+    return found if found and all(one["state"] == state for one in found) else []

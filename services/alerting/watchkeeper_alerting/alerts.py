@@ -2,7 +2,7 @@
 
         opened                    acknowledge
 (none) ───────► firing ──────────────────────► acknowledged
-                  │  cleared, withdrawn, retired    │ the same
+                  │  any ending of the breach       │ the same
                   └───────────► resolved ◄──────────┘
                                    │ opened again (an amendment raised the breach anew)
                                    └──────► firing
@@ -33,6 +33,7 @@ class Turn(StrEnum):
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
     RETIRED = "retired"
+    SYSTEM_WITHDRAWN = "system_withdrawn"
 
 
 class Action(StrEnum):
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     RECOVERED = "recovered"
     WITHDRAWN_BY_AMENDMENT = "withdrawn_by_amendment"
     RULE_REMOVED = "rule_removed"
+    SYSTEM_WITHDRAWN = "system_withdrawn"
     ALREADY_RESOLVED = "already_resolved"
     NEVER_OPENED = "never_opened"
 
@@ -82,6 +84,7 @@ _ENDINGS = {
     Turn.CLEARED: Reason.RECOVERED,
     Turn.WITHDRAWN: Reason.WITHDRAWN_BY_AMENDMENT,
     Turn.RETIRED: Reason.RULE_REMOVED,
+    Turn.SYSTEM_WITHDRAWN: Reason.SYSTEM_WITHDRAWN,
 }
 
 

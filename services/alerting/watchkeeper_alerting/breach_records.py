@@ -84,7 +84,7 @@ def decode(value: bytes) -> BreachTurn:
     if turn is Turn.CLEARED and breach.withdrawn:
         turn = Turn.WITHDRAWN
     if turn is Turn.CLEARED and breach.retired:
-        turn = Turn.RETIRED
+        turn = Turn.SYSTEM_WITHDRAWN if breach.system_withdrawn else Turn.RETIRED
     return BreachTurn(_short(f"{envelope.source}\x1f{envelope.id}"), turn, breach, content)
 
 

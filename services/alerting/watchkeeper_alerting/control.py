@@ -1,4 +1,4 @@
-"""The control records: what was applied, told on `watchkeeper.control.v1` through the outbox."""
+"""The control records: what was applied or withdrawn, told on `watchkeeper.control.v1`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,19 @@ OWNER = "alerting"
 """The service whose relay sends what is enqueued here."""
 
 
-def announce(c: sa.Connection, kind: str, name: str, body: dict[str, Any], now: datetime) -> None:
-    """Enqueue the record of an applied object, in the transaction that applied it.
+APPLIED = "watchkeeper.control.applied"
+WITHDRAWN = "watchkeeper.control.withdrawn"
+
+
+def announce(
+    c: sa.Connection,
+    kind: str,
+    name: str,
+    body: dict[str, Any],
+    now: datetime,
+    event_type: str = APPLIED,
+) -> None:
+    """Enqueue the record of an object in the outbox, in the transaction that changed it.
 
     Parameters
     ----------
@@ -29,14 +40,16 @@ def announce(c: sa.Connection, kind: str, name: str, body: dict[str, Any], now: 
     body
         The object and its hash; `revision` or `id` in it makes the event's identity.
     now
-        The instant of applying.
+        The instant of the change.
+    event_type
+        What happened to it.
     """
     value = msgspec.json.encode({"kind": kind, "name": name, **body})
     event = digest("control", kind, name, str(body.get("revision")), str(now), value.hex())
     headers = {
         "ce_specversion": "1.0",
         "ce_id": event,
-        "ce_type": "watchkeeper.control.applied",
+        "ce_type": event_type,
         "ce_source": "watchkeeper/alerting",
         "ce_time": now.isoformat(),
         "content-type": "application/json",

@@ -115,7 +115,8 @@ class Deliverer:
         """
         with self._database.read() as c:
             waiting = deliveries.due(c, self._clock.now(), _BATCH, self._lanes.closed())
-            specs = {one.name: one.spec for one in objects.listing(c, "Channel")} if waiting else {}
+            channels = objects.in_force(c, "Channel") if waiting else []
+        specs = {one.name: one.spec for one in channels}
         attempts = 0
         # Who failed last comes last: trying it may take as long as a receiver may be silent.
         for delivery in sorted(waiting, key=lambda one: self._lanes.failures(one.channel)):

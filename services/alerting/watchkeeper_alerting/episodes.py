@@ -119,7 +119,7 @@ class Handler:
             turn.breach, subject, "firing" if firing else "resolved", None if firing else now
         )
         deliveries.stop_repeating(c, alert.id)
-        in_force = {one.name: one.spec for one in objects.listing(c, "Channel")}
+        in_force = {one.name: one.spec for one in objects.in_force(c, "Channel")}
         for name in told(turn.breach.channels, in_force):
             spec = in_force.get(name)
             if spec is None or firing or spec["send_resolved"]:

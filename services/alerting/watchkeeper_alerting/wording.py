@@ -114,6 +114,8 @@ def _bound(known: datetime | None, first: datetime | None) -> str:
 
 
 def _verdict(breach: BreachEvent, event: Event) -> str:
+    if event == "resolved" and breach.system_withdrawn:
+        return "is watched no more, the system was withdrawn"
     if event == "resolved" and breach.retired:
         return "is no longer looked at by a rule"
     if event == "resolved":

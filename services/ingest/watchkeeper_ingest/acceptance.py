@@ -7,7 +7,7 @@ events hold against what was declared, are they young enough, was the same id se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from watchkeeper_ingest.ages import recent
 from watchkeeper_ingest.duplicates import distinct
+from watchkeeper_shared.db.withdrawals import Withdrawal
 from watchkeeper_shared.events.codec import Decoded
 from watchkeeper_shared.events.rejects import Reject, RejectCode
 from watchkeeper_shared.events.rows import Kind
@@ -37,6 +38,8 @@ class Known:
         Whether the caller's key covers a system.
     now, oldest
         The present instant, and the oldest event time that is taken.
+    withdrawn
+        The systems that nobody watches any more, by name.
     """
 
     systems: Mapping[str, AISystem]
@@ -44,6 +47,7 @@ class Known:
     may_publish: Callable[[str], bool]
     now: datetime
     oldest: datetime
+    withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ def accept(decoded: Decoded, kind: Kind, known: Known) -> Accepted:
         refusal = _refusal(system, known)
         if refusal is not None:
             code, detail = refusal
-            rejects.extend(Reject(int(place), code, detail) for place in places)
+            named = str(system) if code is RejectCode.WITHDRAWN_SYSTEM else ""
+            rejects.extend(Reject(int(place), code, detail, named) for place in places)
             continue
         taken = _accept_system(batch, system, kind, known)
         parts.extend(taken.parts)
@@ -129,6 +134,9 @@ def _refusal(system: str | None, known: Known) -> tuple[RejectCode, str] | None:
     if not known.may_publish(system):
         detail = f"this key may not publish for system {system[:128]!r}; ask for one that may"
         return RejectCode.FORBIDDEN_SYSTEM, detail
+    if system in known.withdrawn:
+        detail = f"system {system!r} was {known.withdrawn[system]}; nothing of it is taken any more"
+        return RejectCode.WITHDRAWN_SYSTEM, detail
     if system not in known.systems:
         detail = f"system {system[:128]!r} is not registered; apply an AISystem of this name first"
         return RejectCode.UNKNOWN_SYSTEM, detail

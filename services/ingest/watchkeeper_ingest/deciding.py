@@ -142,6 +142,7 @@ class Decider:
             may_publish=caller.may_publish,
             now=now,
             oldest=now - self._max_age,
+            withdrawn=self._registry.withdrawn(),
         )
 
 

@@ -30,7 +30,10 @@ from watchkeeper_shared.events.rows import Kind
 _FRESH_SECONDS = 3.0
 """How long a request that names something unknown waits for a fresh reading at most."""
 
-_UNKNOWN = frozenset({RejectCode.UNKNOWN_SYSTEM, RejectCode.UNKNOWN_VERSION})
+_UNKNOWN = frozenset(
+    {RejectCode.UNKNOWN_SYSTEM, RejectCode.UNKNOWN_VERSION, RejectCode.WITHDRAWN_SYSTEM}
+)
+"""What a fresh reading may know otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from watchkeeper_shared.topics import LABELS, PREDICTIONS
 UNKNOWN = "unknown"
 """Stands for every name that was not applied: a sender must not choose how many series we have."""
 
+_OPEN = ("opened", "updated", "moved")
+_ENDS = ("cleared", "withdrawn", "retired", "system_withdrawn")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -192,7 +194,7 @@ class Meters:
             self.rebalances.labels(kind)
         for status in ("provisional", "final", "amended"):
             self.windows.labels(status)
-        for kind in ("opened", "updated", "moved", "cleared", "withdrawn", "retired"):
+        for kind in (*_OPEN, *_ENDS):
             self.breach_events.labels(kind)
         for outcome in ("ready", "missing"):
             self.reports.labels(outcome)

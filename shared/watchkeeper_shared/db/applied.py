@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watchkeeper_shared.db.tables import objects, references
+from watchkeeper_shared.db.withdrawals import Pause, Withdrawal, read_pauses
 from watchkeeper_shared.specs import SPECS, AISystem, Channel, OversightPolicy
 
 SpecT = TypeVar("SpecT", AISystem, OversightPolicy, Channel)
@@ -36,7 +37,10 @@ class Applied(Generic[SpecT]):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything applied, at one moment."""
+    """Everything applied, at one moment.
+
+    What was withdrawn is in `withdrawn`, if it is a system, and nowhere else.
+    """
 
     stamp: tuple[Any, ...]
     systems: Mapping[str, AISystem] = field(default_factory=dict)
@@ -46,6 +50,8 @@ class Snapshot:
     references: Mapping[tuple[str, str], str] = field(default_factory=dict)
     versions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: Mapping[str, Withdrawal] = field(default_factory=dict)
+    pauses: Mapping[str, tuple[Pause, ...]] = field(default_factory=dict)
 
 
 def read_stamp(c: sa.Connection) -> tuple[Any, ...]:
@@ -60,7 +66,8 @@ def read_stamp(c: sa.Connection) -> tuple[Any, ...]:
 def read_snapshot(c: sa.Connection, stamp: tuple[Any, ...]) -> Snapshot:
     """Read everything that is current."""
     unreadable: dict[str, str] = {}
-    rows = c.execute(sa.select(objects).where(objects.c.current).order_by(objects.c.name)).all()
+    newest = c.execute(sa.select(objects).where(objects.c.current).order_by(objects.c.name)).all()
+    rows = [row for row in newest if row.withdrawn is None]
     systems = {one.name: one.spec for one in _applied(rows, AISystem, unreadable)}
     policies = _applied(rows, OversightPolicy, unreadable)
     channels = _applied(rows, Channel, unreadable)
@@ -76,6 +83,8 @@ def read_snapshot(c: sa.Connection, stamp: tuple[Any, ...]) -> Snapshot:
         references=current,
         versions={name: frozenset(known) for name, known in versions.items()},
         unreadable=unreadable,
+        withdrawn=_withdrawn([row for row in newest if row.withdrawn is not None], unreadable),
+        pauses=read_pauses(c),
     )
 
 
@@ -107,6 +116,17 @@ def _applied(
             unreadable[f"{row.kind}/{row.name}"] = f"revision {row.revision}: {error}"
         else:
             found.append(Applied(row.name, row.revision, row.hash, value))
+    return found
+
+
+def _withdrawn(rows: list[sa.Row[Any]], unreadable: dict[str, str]) -> dict[str, Withdrawal]:
+    by_name = {row.name: row for row in rows if row.kind == _KIND_OF[AISystem]}
+    found = {}
+    for one in _applied(rows, AISystem, unreadable):
+        row = by_name[one.name]
+        found[one.name] = Withdrawal(
+            one.revision, one.spec, row.author, row.applied_at, row.withdrawn
+        )
     return found
 
 

@@ -17,6 +17,7 @@ from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db.applied import Applied, Snapshot, read_snapshot, read_stamp
 from watchkeeper_shared.db.tables import references
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.db.withdrawals import Pause, Withdrawal
 from watchkeeper_shared.errors import NotFound, StoreUnavailable
 from watchkeeper_shared.specs import AISystem, Channel, OversightPolicy
 
@@ -80,12 +81,20 @@ class Registry:
         return self._is_stale
 
     def systems(self) -> Mapping[str, AISystem]:
-        """Return every system by name."""
+        """Return every system that is in force, by name."""
         return self._now().systems
 
     def system(self, name: str) -> AISystem | None:
-        """Return one system, or None if there is none of that name."""
+        """Return one system, or None if none of that name is in force."""
         return self._now().systems.get(name)
+
+    def withdrawn(self) -> Mapping[str, Withdrawal]:
+        """Return the systems that were withdrawn and not applied again, by name."""
+        return self._now().withdrawn
+
+    def pauses(self, name: str) -> tuple[Pause, ...]:
+        """Return the times in which a system that is in force was withdrawn, oldest first."""
+        return self._now().pauses.get(name, ())
 
     def versions(self, name: str) -> frozenset[str]:
         """Return the versions declared for a system or with a reference; empty = any."""

@@ -70,6 +70,8 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
         On a cleared event: the breach was taken back by an amendment, not recovered.
     retired
         On a cleared event: no rule looks at the series any more; nothing recovered.
+    system_withdrawn
+        Beside `retired`: because somebody withdrew the system; the reason says who and why.
     evidence
         Id of the frozen sample, where one was frozen.
     """
@@ -112,6 +114,7 @@ class BreachEvent(msgspec.Struct, frozen=True, kw_only=True):
     cleared_window: datetime | None = None
     first_opened: datetime | None = None
     first_cleared: datetime | None = None
+    system_withdrawn: bool = False
 
     @property
     def judged(self) -> BreachEvent | BreachPool:

@@ -18,6 +18,7 @@ class RejectCode(StrEnum):
     TIME_IN_FUTURE = "time_in_future"
     TIME_TOO_OLD = "time_too_old"  # older than ingest is set to take
     UNKNOWN_SYSTEM = "unknown_system"
+    WITHDRAWN_SYSTEM = "withdrawn_system"  # it was in force, and somebody ended the watch over it
     UNKNOWN_VERSION = "unknown_version"
     FORBIDDEN_SYSTEM = "forbidden_system"  # the key may not publish for it
     UNKNOWN_CLASS = "unknown_class"

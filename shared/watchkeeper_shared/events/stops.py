@@ -12,9 +12,9 @@ from watchkeeper_shared.events.tolerance import Limits, Tolerance
 
 logger = logging.getLogger(__name__)
 
-# A sender who publishes before its system is applied breaks nothing of the others; its
-# records are replayed once it is.
-_NO_FAULT = RejectCode.UNKNOWN_SYSTEM.value
+# A sender who publishes before its system is applied, or after it was withdrawn, breaks nothing
+# of the others; its records are replayed once it is in force.
+_NO_FAULT = frozenset({RejectCode.UNKNOWN_SYSTEM.value, RejectCode.WITHDRAWN_SYSTEM.value})
 
 
 class Stops:
@@ -51,7 +51,7 @@ class Stops:
 
     def note(self, topic: str, code: str | None) -> bool:
         """Note what became of a record (None: it is good); return whether to stop after it."""
-        if code == _NO_FAULT:
+        if code in _NO_FAULT:
             return False
         tolerance = self._tolerances.setdefault(topic, Tolerance(self._limits))
         reason = tolerance.exceeded(dead=code is not None)

@@ -70,6 +70,33 @@ def test_the_demo_files_apply_and_the_same_again_changes_nothing(
     assert second.output.count("unchanged (revision 1)") == 3
 
 
+def test_what_was_applied_is_withdrawn_by_the_name_that_apply_printed(
+    service: RunningService, tmp_path: Path
+) -> None:
+    path = tmp_path / "system.yaml"
+    path.write_text(SYSTEM)
+    env = as_admin(service)
+    run("apply", "-f", path, env=env)
+    words = ("withdraw", "AISystem/employment-ma", "--reason", "replaced")
+
+    first, second = run(*words, env=env), run(*words, env=env)
+    unknown = run("withdraw", "AISystem/nobody", "--reason", "replaced", env=env)
+    unnamed = run("withdraw", "employment-ma", "--reason", "replaced", env=env)
+    unsaid = run("withdraw", "AISystem/employment-ma", env=env)
+    again = run("apply", "-f", path, env=env)
+
+    assert (first.exit_code, first.output) == (0, second.output)
+    assert re.match(
+        r"AISystem/employment-ma withdrawn by a-admin at \S+: replaced \(revision 2\)$",
+        first.output.strip(),
+    )
+    assert (unknown.exit_code, unnamed.exit_code, unsaid.exit_code) == (1, 2, 2)
+    assert "no AISystem 'nobody' was ever applied" in unknown.output
+    assert "name its kind too, as in AISystem/employment-ma" in unnamed.output
+    assert "AISystem/employment-ma restored (revision 3)" in again.stdout
+    assert "was withdrawn by a-admin at " in again.stderr
+
+
 def test_applying_warns_on_stderr_of_breaches_that_nobody_is_told_of(
     service: RunningService, tmp_path: Path
 ) -> None:

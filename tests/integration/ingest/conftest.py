@@ -51,11 +51,19 @@ class World:
     log: EventLog
     metrics: CollectorRegistry
 
-    def add_system(self, name: str = SYSTEM, spec: AISystem | None = None) -> None:
+    def add_system(
+        self,
+        name: str = SYSTEM,
+        spec: AISystem | None = None,
+        revision: int = 1,
+        withdrawn: str | None = None,
+    ) -> None:
+        """Store a revision of a system as the control plane does."""
         row = {
             "kind": "AISystem",
             "name": name,
-            "revision": 1,
+            "revision": revision,
+            "withdrawn": withdrawn,
             "current": True,
             "hash": name,
             "spec": msgspec.to_builtins(spec or a_system()),
@@ -63,6 +71,7 @@ class World:
             "applied_at": NOON,
         }
         with self.database.transaction() as c:
+            c.execute(objects.update().where(objects.c.name == name).values(current=False))
             c.execute(objects.insert().values(row))
 
     def add_key(self, role: Role = Role.PUBLISHER, systems: tuple[str, ...] = ("*",)) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -91,6 +92,23 @@ def test_a_bad_item_is_named_and_its_neighbours_are_kept(name: str, post: Post, 
     assert (reject["index"], reject["code"]) == (1, code)
     assert detail in reject["detail"]
     assert [row["id"] for row in world.rows()] == ["p-000001", "p-000003"]
+
+
+def test_a_system_that_was_withdrawn_is_refused_whole_until_it_is_applied_again(
+    post: Post, world: Any
+) -> None:
+    assert post([GOOD]).status_code == 202
+    world.add_system(revision=2, withdrawn="replaced by another")
+    tried = (post([a_prediction(number)]) for number in itertools.count(2))
+    refused = next(answer for answer in tried if answer.status_code != 202)  # read once a second
+    world.add_system(revision=3)
+
+    assert refused.status_code == 422
+    (reject,) = refused.json()["rejected"]
+    assert reject["code"] == "withdrawn_system"
+    assert "withdrawn by test at " in reject["detail"]
+    assert "replaced by another" in reject["detail"]
+    assert post([a_prediction(1)]).status_code == 202
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper_ingest.acceptance import Accepted, Known, accept
+from watchkeeper_shared.db.withdrawals import Withdrawal
 from watchkeeper_shared.events.codec import JSON, decode_items
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.testing.builders import NOON, SYSTEM, a_label, a_prediction, a_system
@@ -24,6 +25,9 @@ def accepted(items: list[Any], kind: Kind = Kind.PREDICTIONS) -> Accepted:
         may_publish=lambda name: name != "secret",
         now=NOON,
         oldest=NOON - timedelta(days=365),
+        withdrawn={
+            name: Withdrawal(2, a_system(), "ada", NOON, "replaced") for name in ("gone", "secret")
+        },
     )
     return accept(decode_items(json.dumps(items).encode(), JSON, kind), kind, known)
 
@@ -54,11 +58,20 @@ def test_places_are_kept_across_systems_and_faults() -> None:
     assert (result.rows, result.duplicates) == (2, 1)
 
 
+def test_a_withdrawn_system_is_named_with_who_withdrew_it_and_why() -> None:
+    (reject,) = accepted([a_prediction(0, system="gone"), a_prediction(1)]).rejects
+
+    assert (reject.index, reject.code, reject.system) == (0, "withdrawn_system", "gone")
+    when = f"{NOON:%Y-%m-%d %H:%M} UTC"
+    assert f"system 'gone' was withdrawn by ada at {when}: replaced; nothing of" in reject.detail
+
+
 def test_who_may_not_publish_does_not_learn_what_is_registered() -> None:
     (reject,) = accepted([a_prediction(1, system="secret")]).rejects
 
     assert reject.code == "forbidden_system"
     assert "registered" not in reject.detail
+    assert "withdrawn" not in reject.detail
 
 
 def test_versions_with_columns_of_their_own_do_not_share_records() -> None:

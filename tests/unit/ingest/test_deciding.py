@@ -18,6 +18,7 @@ from watchkeeper_ingest.deciding import Body, Decider
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.keys import Caller, Role
 from watchkeeper_shared.db.registry import Registry
+from watchkeeper_shared.db.withdrawals import Withdrawal
 from watchkeeper_shared.errors import MalformedRecord
 from watchkeeper_shared.events.codec import JSON, NDJSON
 from watchkeeper_shared.events.rows import Kind
@@ -35,6 +36,9 @@ class Declared(Registry):
 
     def systems(self) -> Mapping[str, AISystem]:
         return {SYSTEM: a_system(), "credit": TWO_KINDS}
+
+    def withdrawn(self) -> Mapping[str, Withdrawal]:
+        return {}
 
     def versions(self, system: str) -> frozenset[str]:
         return frozenset({"1", "2"} if system == "credit" else ())

@@ -1,4 +1,4 @@
-"""`/v1/apply`, systems, policies, channels: what people declared."""
+"""`/v1/apply`, `/v1/withdraw`, systems, policies, channels: what people declared."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 
+from watchkeeper_alerting.acting import Person
 from watchkeeper_alerting.api.context import Admin, Body, Context, Ctx, Reader
-from watchkeeper_alerting.applying import application
+from watchkeeper_alerting.applying import application, withdrawing
 from watchkeeper_alerting.applying.documents import API_VERSION, SourceFile, read
 from watchkeeper_alerting.disclosure import shown
 from watchkeeper_alerting.store import objects
@@ -32,6 +33,12 @@ class _Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: list[_NamedFile]
 
 
+class _Withdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: str
+    name: str
+    reason: str
+
+
 @router.post("/apply")
 def apply(
     request: Request, body: Body, ctx: Ctx, caller: Admin, *, dry_run: bool = False, file: str = ""
@@ -46,9 +53,24 @@ def apply(
     return _apply(ctx, files, caller, dry_run=dry_run)
 
 
+@router.post("/withdraw")
+def withdraw(body: Body, ctx: Ctx, caller: Admin) -> Answer:
+    """Take one object out of force, with a reason; again, it changes nothing."""
+    try:
+        sent = msgspec.json.decode(body, type=_Withdrawal)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidObject(
+            f'the body must be {{"kind": …, "name": …, "reason": …}}: {error}'
+        ) from error
+    asked = withdrawing.Asked(sent.kind, sent.name, sent.reason)
+    person = Person(caller.name, caller.role, caller.id)
+    with ctx.database.transaction() as c:
+        return _document(withdrawing.withdraw(c, asked, person, ctx.clock.now()))
+
+
 @router.get("/systems")
 def list_systems(ctx: Ctx, _: Reader) -> Answer:
-    """Return every system."""
+    """Return every system; `metadata.withdrawn` says which of them are not watched any more."""
     return {"systems": _list(ctx, "AISystem")}
 
 
@@ -135,6 +157,7 @@ def _document(stored: StoredObject) -> Answer:
         "hash": stored.hash,
         "author": stored.author,
         "applied_at": stored.applied_at,
+        "withdrawn": _withdrawal(stored),
     }
     return {
         "apiVersion": API_VERSION,
@@ -142,6 +165,12 @@ def _document(stored: StoredObject) -> Answer:
         "metadata": metadata,
         "spec": stored.spec,
     }
+
+
+def _withdrawal(stored: StoredObject) -> Answer | None:
+    if stored.withdrawn is None:
+        return None
+    return {"by": stored.author, "at": stored.applied_at, "reason": stored.withdrawn}
 
 
 def _files(body: bytes) -> list[SourceFile]:

@@ -27,16 +27,29 @@ OUTPUTS = ("prediction", "score")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What can be named: in force now, or in the files themselves."""
+    """What can be named: in force now, or in the files themselves.
+
+    Parameters
+    ----------
+    systems
+        With those that were withdrawn: a policy for several must not fail for one of them.
+    channels
+        Those in force.
+    withdrawn
+        Who withdrew what, when and why, by kind and name.
+    """
 
     systems: Mapping[str, AISystem] = field(default_factory=dict)
     channels: frozenset[str] = frozenset()
+    withdrawn: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def with_documents(self, documents: Sequence[Document]) -> World:
         """Return the world as it would be once `documents` are applied."""
         systems = {one.name: one.spec for one in documents if isinstance(one.spec, AISystem)}
         channels = {one.name for one in documents if isinstance(one.spec, Channel)}
-        return World({**self.systems, **systems}, self.channels | channels)
+        again = {(one.kind, one.name) for one in documents}
+        withdrawn = {one: why for one, why in self.withdrawn.items() if one not in again}
+        return World({**self.systems, **systems}, self.channels | channels, withdrawn)
 
 
 def disagreements(documents: Sequence[Document], world: World) -> list[Mistake]:

@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    RESTORED = "restored"  # it was withdrawn, and is in force again
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _planned(c: sa.Connection, document: Document) -> Applied:
     before = objects.current(c, document.kind, document.name)
     if before is None:
         outcome, revision = Outcome.CREATED, 1
+    elif before.withdrawn is not None:
+        outcome, revision = Outcome.RESTORED, before.revision + 1
     elif before.hash == document.hash:
         outcome, revision = Outcome.UNCHANGED, before.revision
     else:
@@ -151,4 +154,11 @@ def _apply(c: sa.Connection, document: Document, author: str, now: datetime, key
 def _world(c: sa.Connection) -> World:
     """Return what is in force and can be read; the rest must not keep it from being replaced."""
     now = read_snapshot(c, read_stamp(c))
-    return World(now.systems, frozenset(now.channels))
+    systems = {name: one.spec for name, one in now.withdrawn.items()} | dict(now.systems)
+    return World(systems, frozenset(now.channels), _withdrawn(c))
+
+
+def _withdrawn(c: sa.Connection) -> dict[tuple[str, str], str]:
+    """Return who withdrew what, when and why, by kind and name."""
+    newest = [one for kind in _ORDER for one in objects.listing(c, kind)]
+    return {(one.kind, one.name): one.why for one in newest if one.withdrawn is not None}

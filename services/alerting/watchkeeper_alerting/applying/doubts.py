@@ -21,13 +21,37 @@ def doubts(documents: Sequence[Document], world: World) -> list[Mistake]:
     world
         What was in force before `documents`; what they declare counts too.
     """
-    channels = world.with_documents(documents).channels
+    after = world.with_documents(documents)
     found = [
-        _told_to_nobody(one, one.spec, channels)
+        _told_to_nobody(one, one.spec, after.channels)
         for one in documents
-        if isinstance(one.spec, OversightPolicy) and unheard(one.spec, channels)
+        if isinstance(one.spec, OversightPolicy) and unheard(one.spec, after.channels)
     ]
+    found += [_restored(one, world) for one in documents if (one.kind, one.name) in world.withdrawn]
+    for one in documents:
+        if isinstance(one.spec, OversightPolicy):
+            found += _unwatched(one, one.spec, after)
     return sorted(found)
+
+
+def _restored(document: Document, world: World) -> Mistake:
+    why = world.withdrawn[document.kind, document.name]
+    detail = f"{document.kind} {document.name} was {why}; this puts it in force again"
+    return document.mistake(detail, "metadata", "name")
+
+
+def _unwatched(document: Document, policy: OversightPolicy, after: World) -> list[Mistake]:
+    return [
+        document.mistake(
+            f"policy {document.name}: system {name} is not judged, it was "
+            f"{after.withdrawn['AISystem', name]}",
+            "spec",
+            "systems",
+            index,
+        )
+        for index, name in enumerate(policy.systems)
+        if ("AISystem", name) in after.withdrawn
+    ]
 
 
 def _told_to_nobody(

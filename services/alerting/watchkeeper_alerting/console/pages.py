@@ -54,6 +54,7 @@ SIGNS = {
     "pending": "◔",
     "ready": "✓",
     "missing": "○",
+    "withdrawn": "–",
     "critical": "✕",
     "warning": "▲",
     "info": "●",

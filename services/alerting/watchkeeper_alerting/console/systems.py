@@ -51,6 +51,7 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
     return page(
         "fleet.html",
         rows=rows,
+        withdrawn=applied.withdrawn,
         unreadable=applied.unreadable,
         refused=refused,
         caller=caller,
@@ -72,6 +73,7 @@ def show_system(name: str, ctx: Ctx, caller: Visitor) -> Response:
         "system.html",
         name=name,
         system=system,
+        withdrawal=applied.withdrawn.get(name),
         unheard=_unheard(applied, name),
         refused=refused,
         tables=tables(found),
@@ -119,6 +121,8 @@ def show_series(  # noqa: PLR0913, PLR0917 - the caller, the context, and what n
 
 def _system(applied: Snapshot, name: str) -> AISystem:
     found = applied.systems.get(name)
+    if found is None and name in applied.withdrawn:
+        return applied.withdrawn[name].spec
     if found is None:
         why = applied.unreadable.get(f"AISystem/{name}")
         raise NotFound(
@@ -128,4 +132,6 @@ def _system(applied: Snapshot, name: str) -> AISystem:
 
 
 def _unheard(applied: Snapshot, name: str) -> Mapping[str, tuple[str, ...]]:
+    if name in applied.withdrawn:
+        return {}
     return unheard_by_policy(applied.policies_of.get(name, ()), applied.channels)

@@ -70,9 +70,12 @@ def listing(
     system: str | None = None,
     over: bool = True,
     after: StoredTicket | None = None,
-    limit: int = 200,
+    limit: int | None = 200,
 ) -> list[StoredTicket]:
-    """Return tickets, newest first; without those that are over, or from one of them on."""
+    """Return tickets, newest first; without those that are over, or from one of them on.
+
+    Without a `limit`, all of them.
+    """
     query = sa.select(tickets).order_by(tickets.c.opened_at.desc(), tickets.c.id).limit(limit)
     if state is not None:
         query = query.where(tickets.c.state == str(state))

@@ -85,9 +85,11 @@ class Planner:
         How far event time is, and the present instant.
     rejudge_interval
         A window judged within this time waits.
+    pauses
+        When the system was withdrawn: nobody watched, so nothing was silent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that an agenda follows from
         self,
         c: sa.Connection,
         system: str,
@@ -95,6 +97,7 @@ class Planner:
         tide: Tide,
         now: datetime,
         rejudge_interval: timedelta,
+        pauses: Sequence[Span] = (),
     ) -> None:
         self._c = c
         self._system = system
@@ -102,6 +105,7 @@ class Planner:
         self._tide = tide
         self._now = now
         self._rejudge_interval = rejudge_interval
+        self._pauses = pauses
 
     def agenda(self, limit: int) -> Agenda:
         """Return at most `limit` windows to judge."""
@@ -237,6 +241,8 @@ class Planner:
     def _silent_since(self) -> set[Task]:
         """Return the windows that began after the last record came and are over by now.
 
+        A system that was withdrawn meanwhile is silent since it was put in force again.
+
         Measured by the wall clock: when a past stream is replayed, the years since then are
         no silence that anybody watched.
         """
@@ -252,15 +258,17 @@ class Planner:
     def _silent_after(self, newest: Task) -> set[Task]:
         spec = newest.spec
         step, size = spec.step_delta, spec.size_delta
-        arrival = EPOCH + (self._tide.last_arrival - EPOCH) // step * step
+        since = max([self._tide.last_arrival, *(pause.end for pause in self._pauses)])
+        arrival = EPOCH + (since - EPOCH) // step * step
         start = max(newest.window.start, arrival - step)
         until = self._now - spec.lateness_delta
         empty = empty_after(Span(start, start + size), spec, until, MOST_EMPTY + 1)
         # The window in which the last record came is not silent, nor one that reaches back to it.
-        silent = [window for window in empty if window.start >= self._tide.last_arrival]
+        silent = [window for window in empty if window.start >= since]
         return self._unjudged(newest, silent[:MOST_EMPTY])
 
     def _unjudged(self, like: Task, spans: Sequence[Span]) -> set[Task]:
+        spans = [span for span in spans if not any(span.overlaps(one) for one in self._pauses)]
         if not spans:
             return set()
         known = windows.starts(self._c, like.scope, spans)

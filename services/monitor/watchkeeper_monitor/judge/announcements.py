@@ -35,6 +35,7 @@ _TYPES = {
     TurnKind.CLEARED: BREACH_CLEARED,
     TurnKind.WITHDRAWN: BREACH_CLEARED,
     TurnKind.RETIRED: BREACH_CLEARED,
+    TurnKind.SYSTEM_WITHDRAWN: BREACH_CLEARED,
 }
 
 
@@ -134,7 +135,8 @@ class Announcement:
             channels=rule.on_breach.channels,
             evidence=self.evidence,
             withdrawn=turn.kind is TurnKind.WITHDRAWN,
-            retired=turn.kind is TurnKind.RETIRED,
+            retired=turn.kind in (TurnKind.RETIRED, TurnKind.SYSTEM_WITHDRAWN),
+            system_withdrawn=turn.kind is TurnKind.SYSTEM_WITHDRAWN,
             scale=one.scale,
             pooled=_pool(row),
         )

@@ -9,7 +9,9 @@ join ─► agenda ─► judge_window … ─► tell          (each arrow: one
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -26,15 +28,17 @@ from watchkeeper_monitor.judge.tide import Lag, Tide, tide
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.profiles.segments import slices_of
 from watchkeeper_monitor.references.baselines import Baselines
+from watchkeeper_monitor.rule.episodes import TurnKind
 from watchkeeper_monitor.settings import Pace
 from watchkeeper_monitor.store import counting, labels, merging, panes, windows
 from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.store.windows import Scope
-from watchkeeper_monitor.windows.spans import DEFAULT_WINDOW, Status, settled
+from watchkeeper_monitor.windows.spans import DEFAULT_WINDOW, Span, Status, settled
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import leases
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
+from watchkeeper_shared.db.withdrawals import Withdrawal
 from watchkeeper_shared.errors import Conflict, NotHeld, RetryableError
 from watchkeeper_shared.specs import AISystem
 from watchkeeper_shared.topics import PREDICTIONS
@@ -104,12 +108,15 @@ class Judge:
             Nothing of the piece under way happened.
         """
         until = self._clock.monotonic() + PIECE_SECONDS
-        systems = self._registry.systems()
-        self._aside.only(systems)
+        systems, withdrawn = self._registry.systems(), self._registry.withdrawn()
+        self._aside.only([*systems, *withdrawn])
         self._sharing.step()
         if self._rota.is_over:
             self._more = False
         closed, others = self._look_around()
+        for system in withdrawn:
+            if system not in others and not self._aside.holds(system):
+                self._guarded(system, partial(self._withdraw, system, withdrawn[system]))
         for system in self._rota.turn(systems, closed):
             spec = systems.get(system)
             # It may have been taken back since the round began.
@@ -123,14 +130,22 @@ class Judge:
         return more
 
     def _look_after(self, system: str, spec: AISystem, lag: Lag) -> bool:
-        """Do what is due of one system; return whether more is waiting.
+        """Do what is due of one system; return whether more is waiting."""
+
+        def work() -> bool:
+            more = self._join(system, spec)
+            self._retire(system, spec)
+            return self._judge(system, spec, lag) or more
+
+        return self._guarded(system, work)
+
+    def _guarded(self, system: str, work: Callable[[], bool]) -> bool:
+        """Return what the work on one system returns; false if it came to nothing.
 
         A fault that lies in what one system holds must not end the watch over the others.
         """
         try:
-            more = self._join(system, spec)
-            self._retire(system, spec)
-            more |= self._judge(system, spec, lag)
+            more = work()
         except RetryableError:
             raise
         except Conflict as conflict:  # another process was faster: look again in the next round
@@ -175,18 +190,23 @@ class Judge:
 
     def _retire(self, system: str, spec: AISystem) -> None:
         """Close breaches that no rule looks at any more."""
+        closed = self._retirer.step(system, spec, partial(self._holds_now, system))
+        self._meters.breach_events.labels(TurnKind.RETIRED.value).inc(closed)
 
-        def holds(c: sa.Connection) -> bool:
-            return self._holds_lease(c, system, self._clock.now())
+    def _withdraw(self, system: str, withdrawal: Withdrawal) -> bool:
+        """Close what is open of a system that nobody watches any more; its lease runs out."""
+        closed = self._retirer.withdraw(system, withdrawal, partial(self._holds_now, system))
+        self._meters.breach_events.labels(TurnKind.SYSTEM_WITHDRAWN.value).inc(closed)
+        return False
 
-        closed = self._retirer.step(system, spec, holds)
-        self._meters.breach_events.labels("retired").inc(closed)
+    def _holds_now(self, system: str, c: sa.Connection) -> bool:
+        return self._holds_lease(c, system, self._clock.now())
 
     def give_back(self) -> None:
         """Let another process judge at once; for an orderly end."""
         with self._database.transaction() as c:
             leases.release(c, PRESENT + self._holder, self._holder)
-            for system in self._registry.systems():
+            for system in (*self._registry.systems(), *self._registry.withdrawn()):
                 leases.release(c, JUDGES + system, self._holder)
 
     def _join(self, system: str, spec: AISystem) -> bool:
@@ -224,7 +244,8 @@ class Judge:
             if found is None:
                 return False
             policies = self._registry.policies_for(system)
-            planner = Planner(c, system, policies, found, now, self._pace.rejudge_interval)
+            interval, pauses = self._pace.rejudge_interval, self._pauses(system)
+            planner = Planner(c, system, policies, found, now, interval, pauses)
             agenda = planner.agenda(WINDOWS_AT_ONCE)
         if not agenda.tasks and not agenda.covered:
             return False
@@ -236,6 +257,9 @@ class Judge:
         except NotHeld:
             return True  # another judge rolled it up since it was planned: plan again
         return agenda.more
+
+    def _pauses(self, system: str) -> list[Span]:
+        return [Span(*pause) for pause in self._registry.pauses(system)]
 
     def _work_off(
         self, c: sa.Connection, system: str, spec: AISystem, agenda: Agenda, found: Tide
@@ -263,7 +287,10 @@ class Judge:
         started = self._clock.monotonic()
         lateness = task.spec.lateness_delta
         is_settled = settled(task.window, found.watermark, lateness, idle=found.idle, now=now)
-        judged = judge_window(c, task, spec, self._baselines, now, is_settled=is_settled)
+        pauses = self._pauses(task.scope.system)
+        judged = judge_window(
+            c, task, spec, self._baselines, now, is_settled=is_settled, pauses=pauses
+        )
         self._meters.evaluation_seconds.observe(self._clock.monotonic() - started)
         if judged is None:
             return False

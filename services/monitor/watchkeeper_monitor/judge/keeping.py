@@ -80,7 +80,9 @@ class Keeper:
             The piece under way did not happen, or is unknown: the next round finds out.
         """
         now = self._clock.now()
-        systems = self._registry.systems()
+        withdrawn = self._registry.withdrawn()
+        systems = {name: one.spec for name, one in withdrawn.items()}
+        systems |= self._registry.systems()
         self._aside.only(systems)
         due = [one for one in systems if self._again_at.get(one, now) <= now]
         for system in due[:LOOKS]:
@@ -125,9 +127,11 @@ class Keeper:
         def under(key: str, version: str) -> Baseline | None:
             return self._baselines.under(key, system, spec, version)
 
+        # Nothing is judged of a system that was withdrawn: its windows wait for nothing.
+        is_judged = system in self._registry.systems()
+        policies = self._registry.policies_for(system) if is_judged else ()
         lookbacks = {"": 0} | {
-            one.name: max(map(lookback, one.spec.rules), default=0)
-            for one in self._registry.policies_for(system)
+            one.name: max(map(lookback, one.spec.rules), default=0) for one in policies
         }
         ends = Ends.of(now, self._pace.label_horizon, self._pace.label_patience)
         return duties(system, now, self._retention, ends, lookbacks, under)

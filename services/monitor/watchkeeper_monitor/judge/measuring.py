@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from watchkeeper_monitor.judge.agenda import Task
 from watchkeeper_monitor.judge.pooling import Pooling
 from watchkeeper_monitor.metrics import measure
+from watchkeeper_monitor.metrics.quality import interrupted
 from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.segments import slices_of
 from watchkeeper_monitor.references.baselines import Baseline, Baselines
@@ -18,11 +20,11 @@ from watchkeeper_monitor.rule import judgements
 from watchkeeper_monitor.store import measurements, reading, windows
 from watchkeeper_monitor.store.windows import Judged
 from watchkeeper_monitor.windows.scales import reach
-from watchkeeper_monitor.windows.spans import Status, status
+from watchkeeper_monitor.windows.spans import Span, Status, status
 from watchkeeper_shared.specs import AISystem
 
 
-def judge_window(
+def judge_window(  # noqa: PLR0913 - a window, what it is judged by, and when
     c: sa.Connection,
     task: Task,
     spec: AISystem,
@@ -30,11 +32,17 @@ def judge_window(
     now: datetime,
     *,
     is_settled: bool,
+    pauses: Sequence[Span] = (),
 ) -> Judged | None:
     """Measure and judge a window; None if nothing about it changed.
 
     A window that only became final keeps its numbers. One that was final and changed gets
     the next revision, and the old numbers stay beside the new ones.
+
+    Parameters
+    ----------
+    pauses
+        When the system was withdrawn; a window may reach into that time.
     """
     before = windows.get(c, task.scope, task.window)
     seen = reading.stamp(c, task.scope.system, task.scope.version, reach(task.window, task.spec))
@@ -42,7 +50,8 @@ def judge_window(
     after = status(None if before is None else before.status, is_settled=is_settled)
     pooling = Pooling(c, task, spec, baseline)
     stamp = "" if after is Status.PROVISIONAL else pooling.stamp
-    content = _content(task, baseline, profile, stamp)
+    unwatched = [pause for pause in pauses if task.window.overlaps(pause)]
+    content = _content(task, baseline, profile, f"{stamp}{unwatched or ''}")
     if before is not None and before.content == content:
         return _settle(c, task, replace(before, seen=seen), after, now)
     revision = 1
@@ -52,6 +61,8 @@ def judge_window(
     reference = baseline.reference
     base = None if reference is None else reference.sliced(profile.slices)
     values = measure(spec, baseline.grid, profile, base, end=task.window.end)
+    if unwatched:
+        values = interrupted(values, _unwatched(unwatched))
     pools = [] if after is Status.PROVISIONAL else pooling.pools()
     found = judgements.judge(
         values,
@@ -94,6 +105,11 @@ def merged(
         if one.reference == baseline.key:
             profile.merge(Profile.from_bytes(baseline.grid, one.profile, slices))
     return baseline, profile
+
+
+def _unwatched(pauses: Sequence[Span]) -> str:
+    spans = (f"{pause.start:%Y-%m-%d %H:%M} to {pause.end:%Y-%m-%d %H:%M}" for pause in pauses)
+    return f"the system was withdrawn from {', '.join(spans)} UTC"
 
 
 def _content(task: Task, baseline: Baseline, profile: Profile, stamp: str) -> str:

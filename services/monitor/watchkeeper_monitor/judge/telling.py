@@ -109,22 +109,17 @@ class Teller:
             return  # nothing was ever measured: there is nothing to tell
         self._send(c, rule, turn, row)
 
-    def retire(self, c: sa.Connection, series: Series, episode: Episode, reason: str) -> None:
-        """End a breach that no rule looks at any more, with the policy that judged it last."""
+    def retire(
+        self, c: sa.Connection, series: Series, episode: Episode, reason: str, kind: TurnKind
+    ) -> None:
+        """End a breach that nothing judges any more, with the policy that judged it last."""
         row = settled.standing(c, self.scope, series, None)
         rule = next(one for one in self.policy.spec.rules if one.id == series.rule)
         if row is None:
             return  # a breach has a measurement; without one there is nothing to tell
         # After the last window: a rule that comes back and still sees it raises it anew.
         point = Point(row.window.end, episode.told_state, episode.told_value)
-        turn = Turn(
-            TurnKind.RETIRED,
-            episode,
-            episode.opened,
-            episode.generation,
-            point,
-            cleared=point.window,
-        )
+        turn = Turn(kind, episode, episode.opened, episode.generation, point, cleared=point.window)
         last = f"{reason}; last: {row.measurement.reason}"
         told = msgspec.structs.replace(row.measurement, reason=last)
         self._send(c, rule, turn, replace(row, measurement=told))

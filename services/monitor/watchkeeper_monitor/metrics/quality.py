@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import numpy as np
@@ -14,6 +14,20 @@ from watchkeeper_monitor.profiles import Profile
 from watchkeeper_monitor.profiles.layout import layout_of
 
 _ALL_MISSING = "every value is missing"
+
+_OVER_ALL_THE_TIME = frozenset({"volume", "freshness_seconds"})
+
+
+def interrupted(values: Iterable[Value], note: str) -> list[Value]:
+    """Return values of a window in which nobody watched for a while.
+
+    How many rows came, and how long ago the last one, would say so of silence that nobody
+    watched: these have no value, and `note` says why.
+    """
+    return [
+        nothing(one.metric, one.column, note, n=one.n) if one.metric in _OVER_ALL_THE_TIME else one
+        for one in values
+    ]
 
 
 def measure(

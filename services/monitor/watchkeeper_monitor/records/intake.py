@@ -53,12 +53,12 @@ def read(record: Record, registry: Registry) -> Reading | Single | DeadLetter:
 
 
 def sender(record: Record, registry: Registry) -> str:
-    """Return the applied system that a record's key names; empty where it names none.
+    """Return the system that a record's key names, applied or withdrawn; empty for any other.
 
     Whoever writes to the topic chooses the key: only names that were applied are counted by.
     """
     system = (record.key or "").partition("|")[0]
-    return "" if registry.system(system) is None else system
+    return system if system in registry.systems() or system in registry.withdrawn() else ""
 
 
 def check(pending: Pending, registry: Registry, now: datetime, admit: Admit) -> Counter[str]:
@@ -78,7 +78,7 @@ def check(pending: Pending, registry: Registry, now: datetime, admit: Admit) -> 
         whole = pa.concat_batches(batches)
         spec = registry.system(system)
         if spec is None:  # withdrawn since these rows were read
-            found = Counter({RejectCode.UNKNOWN_SYSTEM.value: whole.num_rows})
+            found = Counter({_why_unknown(system, registry).value: whole.num_rows})
         else:
             checker = check_labels if kind is Kind.LABELS else check_predictions
             versions = registry.versions(system)
@@ -131,9 +131,18 @@ def _refuse_unknown(system: str, registry: Registry) -> None:
         return
     if registry.is_stale:
         raise StoreUnavailable(f"whether there is a system {system!r} cannot be asked now")
-    if not registry.systems():
+    withdrawn = registry.withdrawn()
+    if system in withdrawn:
+        detail = f"system {system!r} was {withdrawn[system]}; apply it again to watch it"
+        raise MalformedRecord(RejectCode.WITHDRAWN_SYSTEM, detail)
+    if not registry.systems() and not withdrawn:
         # A wrong or empty database would otherwise turn a whole topic into dead letters.
         raise RetryableError("no system was ever applied; reading waits for the first one")
     raise MalformedRecord(
         RejectCode.UNKNOWN_SYSTEM, f"no system {system[:128]!r} was applied; apply it first"
     )
+
+
+def _why_unknown(system: str, registry: Registry) -> RejectCode:
+    is_withdrawn = system in registry.withdrawn()
+    return RejectCode.WITHDRAWN_SYSTEM if is_withdrawn else RejectCode.UNKNOWN_SYSTEM

@@ -87,6 +87,7 @@ class TurnKind(StrEnum):
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
     RETIRED = "retired"  # no rule looks at it any more
+    SYSTEM_WITHDRAWN = "system_withdrawn"  # nobody watches the system any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _STATE_AFTER = {
     TurnKind.CLEARED: EpisodeState.CLEARED,
     TurnKind.WITHDRAWN: EpisodeState.WITHDRAWN,
     TurnKind.RETIRED: EpisodeState.CLEARED,
+    TurnKind.SYSTEM_WITHDRAWN: EpisodeState.CLEARED,
 }
 
 

@@ -18,6 +18,8 @@ objects = table(
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("author", sa.String(255), nullable=False),
     sa.Column("applied_at", Instant, nullable=False),
+    # Why the author withdrew it with this revision; NULL: it is in force, as the spec says.
+    sa.Column("withdrawn", sa.Text),
     sa.Index(None, "current", "kind"),
 )
 
