@@ -36,6 +36,7 @@ from watchkeeper_shared.eventlog.opening import create_topics, open_log
 from watchkeeper_shared.eventlog.port import EventLog
 from watchkeeper_shared.observability import callers, pages, problems
 from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.observability.loops import turning
 from watchkeeper_shared.settings import read
 
 
@@ -149,7 +150,7 @@ def _alerting(process: Process, url: str, stop: threading.Event) -> Iterator[ale
         url=url,
         backtester=ChildBacktester(process.env, process.clock, stop),
     )
-    with _turning(one, stop):
+    with turning(one, stop):
         yield one
 
 
@@ -166,20 +167,8 @@ def _monitor(process: Process, stop: threading.Event) -> Iterator[None]:
         evidence=settings,
         retention=settings,
     )
-    with _turning(one, stop):
+    with turning(one, stop):
         yield
-
-
-@contextmanager
-def _turning(service: monitor.Monitor | alerting.Alerting, stop: threading.Event) -> Iterator[None]:
-    """Run the threads of a service; a bug in one of them ends the process, loudly."""
-    service.start(on_failure=stop.set)
-    try:
-        yield
-    finally:
-        service.stop()
-    if service.failure is not None:
-        raise service.failure
 
 
 def _free_port(host: str) -> int:

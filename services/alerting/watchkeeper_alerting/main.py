@@ -21,6 +21,7 @@ from watchkeeper_shared.eventlog.opening import open_log
 from watchkeeper_shared.observability import callers, pages, problems
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.observability.logs import configure
+from watchkeeper_shared.observability.loops import turning
 from watchkeeper_shared.observability.serving import serve, stop_on_signals
 from watchkeeper_shared.settings import environment, read
 
@@ -79,15 +80,12 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per thing that a process has o
         backtester=backtester,
     )
     try:
-        alerting.start(on_failure=stop.set)
-        app = create_app(alerting, Keys(database, clock), health, metrics)
-        serve(app, host, port, stop, on_ready)
+        with turning(alerting, stop):
+            app = create_app(alerting, Keys(database, clock), health, metrics)
+            serve(app, host, port, stop, on_ready)
     finally:
-        alerting.stop()
         log.close()
         database.close()
-    if alerting.failure is not None:
-        raise alerting.failure
 
 
 def create_app(

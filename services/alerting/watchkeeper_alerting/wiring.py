@@ -38,6 +38,7 @@ from watchkeeper_shared.db.relay import Relay
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import EventLog, LogWriter
 from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.observability.loops import Loop, Loops
 from watchkeeper_shared.observability.watchdog import Watchdog
 
 _TURN = timedelta(seconds=150)
@@ -46,8 +47,6 @@ _TURN = timedelta(seconds=150)
 _STALLED = timedelta(minutes=5)
 """A turn that takes longer hangs: the process ends, and another one reads on."""
 
-Loop = Callable[[threading.Event, Callable[[], None]], None]
-
 
 class Alerting:
     """The alerting of one process: its threads and its routes.
@@ -55,31 +54,25 @@ class Alerting:
     Parameters
     ----------
     loops
-        What turns, by name.
+        What turns.
     writer, client
         What is let go of at the end.
     context
         For the routes.
-    health
-        Watches the loops.
     """
 
     def __init__(
-        self,
-        loops: Mapping[str, Loop],
-        writer: LogWriter,
-        client: httpx.Client,
-        context: Context,
-        health: Health,
+        self, loops: Loops, writer: LogWriter, client: httpx.Client, context: Context
     ) -> None:
         self._loops = loops
         self._writer = writer
         self._client = client
         self._context = context
-        self._health = health
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.failure: BaseException | None = None
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The bug that ended one of the threads, if one did."""
+        return self._loops.failure
 
     def install(self, app: FastAPI) -> None:
         """Put the API and the console on `app`.
@@ -90,41 +83,14 @@ class Alerting:
         application.install(app, self._context)
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
-        """Begin to work, in threads of our own.
-
-        Parameters
-        ----------
-        on_failure
-            Called when a thread ended by a bug; `failure` then holds it.
-        """
-        for name, loop in self._loops.items():
-            beat = self._health.loop(name, _TURN)
-            thread = threading.Thread(
-                target=self._guarded, args=(loop, beat, on_failure), name=name, daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+        """Begin to work, in threads of our own; call `on_failure` when a bug ended one."""
+        self._loops.start(on_failure)
 
     def stop(self) -> None:
         """Finish what is in flight and wait for the threads. Idempotent."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-            self._health.ended(thread.name)
-        self._threads.clear()
+        self._loops.stop()
         self._writer.close()
         self._client.close()
-
-    def _guarded(
-        self, loop: Loop, beat: Callable[[], None], on_failure: Callable[[], None]
-    ) -> None:
-        try:
-            loop(self._stop, beat)
-        except BaseException as error:
-            self.failure = error
-            self._stop.set()
-            on_failure()
-            raise
 
 
 def build(  # noqa: PLR0913 - one argument per thing that a process has once
@@ -187,4 +153,4 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         options.session_length,
         backtester,
     )
-    return Alerting(loops, writer, client, context, health)
+    return Alerting(Loops(loops, health, _TURN), writer, client, context)

@@ -16,6 +16,7 @@ from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.opening import open_log
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.observability.logs import configure
+from watchkeeper_shared.observability.loops import turning
 from watchkeeper_shared.observability.pages import probe_app, process_registry
 from watchkeeper_shared.observability.serving import serve, stop_on_signals
 from watchkeeper_shared.settings import environment, read
@@ -69,14 +70,11 @@ def run(
         retention=settings,
     )
     try:
-        monitor.start(on_failure=stop.set)
-        serve(probe_app(health, metrics), host, port, stop, on_ready)
+        with turning(monitor, stop):
+            serve(probe_app(health, metrics), host, port, stop, on_ready)
     finally:
-        monitor.stop()
         log.close()
         database.close()
-    if monitor.failure is not None:
-        raise monitor.failure
 
 
 def main(host: str = "127.0.0.1", port: int = 8082) -> None:

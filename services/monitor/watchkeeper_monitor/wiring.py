@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -38,11 +37,11 @@ from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.eventlog.port import EventLog
 from watchkeeper_shared.events.stops import Stops
 from watchkeeper_shared.observability.health import Health
+from watchkeeper_shared.observability.loops import Loops
 from watchkeeper_shared.observability.watchdog import Watchdog
 from watchkeeper_shared.topics import LABELS, PREDICTIONS
 
 KEPT = Retention()
-_POLL = timedelta(milliseconds=200)
 _TURN = timedelta(seconds=120)
 """A healthy turn may wait for the database; PostgreSQL and SQLite give up after 30 seconds."""
 
@@ -54,88 +53,30 @@ class Monitor:
     ----------
     worker, relay, desk
         What turns.
-    health
-        Watches the turns.
-    watchdog
-        Ends the process when the worker hangs.
+    loops
+        The same and what watches over them, each in a thread of its own.
     """
 
-    def __init__(
-        self, worker: Worker, relay: Relay, desk: Desk | None, health: Health, watchdog: Watchdog
-    ) -> None:
-        self._watchdog = watchdog
+    def __init__(self, worker: Worker, relay: Relay, desk: Desk, loops: Loops) -> None:
         self._worker = worker
         self._relay = relay
         self._desk = desk
-        self._health = health
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self.failure: BaseException | None = None
+        self._loops = loops
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The bug that ended one of the threads, if one did."""
+        return self._loops.failure
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
-        """Begin to turn, in threads of our own.
-
-        Parameters
-        ----------
-        on_failure
-            Called when a thread ended by a bug; `failure` then holds it.
-        """
-        turns = {
-            "monitor": self._turn,
-            "monitor-relay": self._send,
-            "monitor-watchdog": self._watch,
-        }
-        if self._desk is not None:
-            turns["monitor-evidence"] = self._report
-        for name, turn in turns.items():
-            beat = self._health.loop(name, _TURN)
-            thread = threading.Thread(
-                target=self._guarded, args=(turn, beat, on_failure), name=name, daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
-
-    def _guarded(
-        self,
-        turn: Callable[[Callable[[], None]], None],
-        beat: Callable[[], None],
-        on_failure: Callable[[], None],
-    ) -> None:
-        try:
-            turn(beat)
-        except BaseException as error:
-            self.failure = error
-            self._stop.set()
-            on_failure()
-            raise
-
-    def _turn(self, beat: Callable[[], None]) -> None:
-        while not self._stop.is_set():
-            beat()
-            self._worker.step(_POLL)
-        self._worker.finish()
-
-    def _send(self, beat: Callable[[], None]) -> None:
-        self._relay.run(self._stop, beat)
-
-    def _watch(self, beat: Callable[[], None]) -> None:
-        self._watchdog.progressed()
-        self._watchdog.run(self._stop, beat)
-
-    def _report(self, beat: Callable[[], None]) -> None:
-        if self._desk is not None:
-            self._desk.run(self._stop, beat)
+        """Begin to turn, in threads of our own; call `on_failure` when a bug ended one."""
+        self._loops.start(on_failure)
 
     def stop(self) -> None:
         """Store what was read, leave the group, and wait for the threads. Idempotent."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-            self._health.ended(thread.name)
-        self._threads.clear()
+        self._loops.stop()
         self._worker.close()
-        if self._desk is not None:
-            self._desk.close()
+        self._desk.close()
 
     def step(self, timeout: timedelta = timedelta(0)) -> bool:
         """Turn the worker once by hand; return whether there was work."""
@@ -212,4 +153,11 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     health.check("reading", worker.ready)
     maker = MakerProcess(evidence.evidence_timeout)
     desk = Desk(database, Registry(database, clock), clock, evidence, maker, meters)
-    return Monitor(worker, Relay(database, log.writer(), OWNER, clock), desk, health, watchdog)
+    relay = Relay(database, log.writer(), OWNER, clock)
+    turns = {
+        "monitor": worker.run,
+        "monitor-relay": relay.run,
+        "monitor-watchdog": watchdog.run,
+        "monitor-evidence": desk.run,
+    }
+    return Monitor(worker, relay, desk, Loops(turns, health, _TURN))

@@ -33,6 +33,7 @@ from watchkeeper_shared.observability.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
+_POLL = timedelta(milliseconds=200)
 _FIRST_PAUSE = 0.1
 _MOST_PIECES = 200
 _BETWEEN_LOOKS = 10.0
@@ -92,6 +93,13 @@ class Worker:
             raise RetryableError(self._trouble)
         for topic, reason in (self._partitions.stopped if self._partitions else {}).items():
             raise RetryableError(f"{topic} is not read: {reason}; see its dead letters")
+
+    def run(self, stop: Event, beat: Callable[[], None]) -> None:
+        """Turn until `stop` is set, then finish; call `beat` on every turn."""
+        while not stop.is_set():
+            beat()
+            self.step(_POLL)
+        self.finish()
 
     def step(self, timeout: timedelta) -> bool:
         """Turn once, waiting at most `timeout` for records; return whether there was work."""

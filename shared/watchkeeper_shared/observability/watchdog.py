@@ -73,8 +73,8 @@ class Watchdog:
         self._end(STALLED)
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
-        """Look once a second until `stop` is set."""
-        self._looked_at = self._clock.monotonic()
+        """Look once a second until `stop` is set; what was before does not count."""
+        self._progressed_at = self._looked_at = self._clock.monotonic()
         while not stop.wait(_LOOK_SECONDS):
             beat()
             self.look()
