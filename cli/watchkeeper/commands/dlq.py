@@ -17,7 +17,7 @@ from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.eventlog.opening import open_log
+from watchkeeper_shared.eventlog.opening import log_of
 from watchkeeper_shared.eventlog.port import EventLog
 from watchkeeper_shared.settings import LogSettings, StoreSettings, environment, read
 from watchkeeper_shared.topics import TOPICS
@@ -95,13 +95,7 @@ def replay(
 def _opened(data: Path | None) -> Iterator[tuple[EventLog, Database]]:
     env = environment() if data is None else Folder(data.absolute()).environment(environment())
     settings = read(DlqSettings, env)
-    log = open_log(
-        settings.kafka_bootstrap,
-        settings.log_path,
-        SystemClock(),
-        settings.kafka_security,
-        settings.kafka_client,
-    )
+    log = log_of(settings, SystemClock())
     engine = open_engine(settings.database_url)
     try:
         yield log, Database(engine)

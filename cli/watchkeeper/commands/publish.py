@@ -16,7 +16,7 @@ from watchkeeper.options import FILE, of_a_client, of_a_table
 from watchkeeper.progress import Progress
 from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.errors import InvalidObject
-from watchkeeper_shared.eventlog.opening import open_log
+from watchkeeper_shared.eventlog.opening import log_of
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.settings import LogSettings, environment, read
 
@@ -103,13 +103,7 @@ def _destination(
             yield publishing.OverHTTP(client)
         return
     settings, clock = read(LogSettings, environment()), SystemClock()
-    log = open_log(
-        settings.kafka_bootstrap,
-        settings.log_path,
-        clock,
-        settings.kafka_security,
-        settings.kafka_client,
-    )
+    log = log_of(settings, clock)
     writer = log.writer()
     try:
         yield OntoLog(writer, system, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from watchkeeper_shared.clock import SystemClock
-from watchkeeper_shared.eventlog.opening import create_topics, open_log
+from watchkeeper_shared.eventlog.opening import create_topics, log_of
 from watchkeeper_shared.settings import LogSettings, environment, read
 from watchkeeper_shared.topics import TOPICS
 
@@ -21,13 +21,7 @@ def create(partitions: int | None) -> None:
     """Create what is missing; topics that exist are left as they are."""
     settings = read(LogSettings, environment())
     count = partitions or settings.topic_partitions
-    log = open_log(
-        settings.kafka_bootstrap,
-        settings.log_path,
-        SystemClock(),
-        settings.kafka_security,
-        settings.kafka_client,
-    )
+    log = log_of(settings, SystemClock())
     try:
         create_topics(log, count)
     finally:

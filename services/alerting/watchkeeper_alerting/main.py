@@ -17,7 +17,7 @@ from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.keys import Keys
 from watchkeeper_shared.db.migrations import require
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.eventlog.opening import open_log
+from watchkeeper_shared.eventlog.opening import log_of
 from watchkeeper_shared.observability import callers, pages, problems
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.observability.logs import configure
@@ -56,14 +56,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument per thing that a process has o
     clock = SystemClock()
     database = Database(open_engine(settings.database_url))
     schema = require(database.engine)
-    log = open_log(
-        settings.kafka_bootstrap,
-        settings.log_path,
-        clock,
-        settings.kafka_security,
-        settings.kafka_client,
-        settings.kafka_session_timeout,
-    )
+    log = log_of(settings, clock)
     health, metrics = Health(clock), pages.process_registry()
     health.check("database", database.ping)
     health.check("schema", schema)

@@ -15,7 +15,7 @@ from watchkeeper_shared.db.keys import Keys
 from watchkeeper_shared.db.migrations import require
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.eventlog.opening import open_log
+from watchkeeper_shared.eventlog.opening import log_of
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.observability.logs import configure
 from watchkeeper_shared.observability.pages import process_registry
@@ -48,13 +48,7 @@ def run(
     engine = open_engine(settings.database_url)
     database = Database(engine)
     schema = require(engine)
-    log = open_log(
-        settings.kafka_bootstrap,
-        settings.log_path,
-        clock,
-        settings.kafka_security,
-        settings.kafka_client,
-    )
+    log = log_of(settings, clock)
     parts = Parts(
         settings=settings,
         clock=clock,

@@ -13,7 +13,7 @@ from watchkeeper_shared.clock import SystemClock
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.migrations import require
 from watchkeeper_shared.db.unit_of_work import Database
-from watchkeeper_shared.eventlog.opening import open_log
+from watchkeeper_shared.eventlog.opening import log_of
 from watchkeeper_shared.observability.health import Health
 from watchkeeper_shared.observability.logs import configure
 from watchkeeper_shared.observability.loops import turning
@@ -47,14 +47,7 @@ def run(
     clock = SystemClock()
     database = Database(open_engine(settings.database_url))
     schema = require(database.engine)
-    log = open_log(
-        settings.kafka_bootstrap,
-        settings.log_path,
-        clock,
-        settings.kafka_security,
-        settings.kafka_client,
-        settings.kafka_session_timeout,
-    )
+    log = log_of(settings, clock)
     health, metrics = Health(clock), process_registry()
     health.check("database", database.ping)
     health.check("schema", schema)

@@ -11,7 +11,26 @@ from watchkeeper_shared.errors import ConfigError
 from watchkeeper_shared.eventlog.clients import SESSION, KafkaClient
 from watchkeeper_shared.eventlog.embedded import EmbeddedLog
 from watchkeeper_shared.eventlog.port import EventLog
+from watchkeeper_shared.settings import LogSettings
 from watchkeeper_shared.topics import TOPICS
+
+
+def log_of(settings: LogSettings, clock: Clock) -> EventLog:
+    """Open the event log that the settings name.
+
+    Raises
+    ------
+    ConfigError, LogUnavailable
+        As `open_log`.
+    """
+    return open_log(
+        settings.kafka_bootstrap,
+        settings.log_path,
+        clock,
+        settings.kafka_security,
+        settings.kafka_client,
+        settings.kafka_session_timeout,
+    )
 
 
 def open_log(
@@ -22,7 +41,7 @@ def open_log(
     client: KafkaClient = "kafka-python",
     session: timedelta = SESSION,
 ) -> EventLog:
-    """Open the event log that the settings name.
+    """Open an event log.
 
     Parameters
     ----------
