@@ -18,6 +18,7 @@ from watchkeeper_monitor.backtesting.reporting import Line, Report
 from watchkeeper_monitor.backtesting.running import Question
 from watchkeeper_monitor.backtesting.sharing import run
 from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.registry import Applied
 from watchkeeper_shared.db.unit_of_work import Database
@@ -109,11 +110,11 @@ def _instant(text: str) -> datetime:
 
 def text(report: Report) -> str:
     """Return a report as lines for a terminal."""
-    counted = ", ".join(f"{count} {name}" for name, count in report.totals.items())
+    totals = ", ".join(f"{count} {name}" for name, count in report.totals.items())
     span = f"{report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC"
-    size = f"{report.windows:,} windows of {report.systems:,} systems"
+    size = f"{counted(report.windows, 'window')} of {counted(report.systems, 'system')}"
     lines = [
-        f"policy {report.name} over {size}, {span}: breaches {counted}",
+        f"policy {report.name} over {size}, {span}: breaches {totals}",
         *(f"note: {note}" for note in report.notes),
         *_table(report.breaches),
     ]

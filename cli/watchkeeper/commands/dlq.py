@@ -14,6 +14,7 @@ from watchkeeper import letters
 from watchkeeper.folder import Folder
 from watchkeeper.letters import Letter
 from watchkeeper_shared.clock import SystemClock
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.db import outbox
 from watchkeeper_shared.db.engine import open_engine
 from watchkeeper_shared.db.unit_of_work import Database
@@ -56,7 +57,7 @@ def listed(data: Path | None, topic: str | None, limit: int, code: str | None) -
             sent = outbox.known(c, [one.identity for one in newest])
     for one in newest:
         click.echo(_line(one, is_replayed=one.identity in sent))
-    click.echo(f"{len(newest)} dead letters", err=True)
+    click.echo(counted(len(newest), "dead letter"), err=True)
 
 
 @dlq.command()

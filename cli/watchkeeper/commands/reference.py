@@ -13,6 +13,7 @@ from watchkeeper.client import Client
 from watchkeeper.options import FILE, of_a_client, of_a_table
 from watchkeeper_monitor.references.reference import Reference
 from watchkeeper_monitor.references.remarks import remarks
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.errors import InvalidObject, NotFound
 from watchkeeper_shared.events.batches import concatenate
 from watchkeeper_shared.specs import AISystem
@@ -70,5 +71,6 @@ def upload(client: Client, rows: pa.RecordBatch, system: str, version: str) -> s
         content_type="application/octet-stream",
         params={"system": system, "version": version, "rows": rows.num_rows, "sha256": built.id},
     ).json()
-    said = f"reference {stored['id']} of {system} version {version}: {rows.num_rows:,} rows"
+    size = counted(rows.num_rows, "row")
+    said = f"reference {stored['id']} of {system} version {version}: {size}"
     return "\n".join([said, *(f"  warning: {one}" for one in remarks(built))])

@@ -11,6 +11,7 @@ from watchkeeper.client import Client
 from watchkeeper.demo import report
 from watchkeeper.demo.receiver import Received
 from watchkeeper.demo.report import Row
+from watchkeeper_shared.counted import counted
 
 _MOST = 20_000
 _OPEN_DELIVERIES = ("queued",)
@@ -72,7 +73,8 @@ def _measured(client: Client, system: str, until: datetime) -> Iterator[str]:
         newest = max(whole or windows, key=lambda one: str(one["start"]))
         begin, end = (_day(newest[name]) for name in ("start", "end"))
         yield ""
-        yield f"Measured from {begin} to {end} (policy {policy}, {len(windows)} windows judged)"
+        judged = counted(len(windows), "window")
+        yield f"Measured from {begin} to {end} (policy {policy}, {judged} judged)"
         yield from report.measured(report.with_limits(_of_window(client, system, policy, newest)))
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from watchkeeper_alerting import control
 from watchkeeper_alerting.store import objects, references
 from watchkeeper_alerting.store.references import StoredReference
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.db import audit
 from watchkeeper_shared.errors import Conflict, InvalidObject, NotFound
 
@@ -91,7 +92,7 @@ def _tell(c: sa.Connection, new: StoredReference, author: str, now: datetime, ke
         actor=author,
         act="reference",
         subject=f"Reference/{subject}",
-        reason=f"{new.rows} rows in force as the baseline",
+        reason=f"{counted(new.rows, 'row')} in force as the baseline",
         body={**body, "key": key},
     )
     control.announce(c, "Reference", subject, body, now)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from watchkeeper_alerting.figures import minute, number
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.events.breaches import BreachEvent
 
 Event = Literal["firing", "resolved"]
@@ -54,7 +55,7 @@ def how_sure(breach: BreachEvent) -> str:
     than this interval; the words only help to read the numbers.
     """
     found = breach.judged
-    rows = f"{found.n:,} row{'s' * (found.n != 1)}"
+    rows = counted(found.n, "row")
     if _in_words(breach):
         return f"seen over the last {breach.scale} windows together; this one alone has {rows}"
     if breach.metric == "volume":
@@ -147,7 +148,7 @@ def _judged_over(breach: BreachEvent) -> str:
     if pooled is None:
         return ""
     span = f"{minute(pooled.start)} to {minute(pooled.end)}"
-    return f"{span} ({breach.scale} windows, {pooled.n:,} rows)"
+    return f"{span} ({breach.scale} windows, {counted(pooled.n, 'row')})"
 
 
 def _sentence(words: str) -> str:
@@ -170,4 +171,4 @@ def _limit(breach: BreachEvent) -> str:
 def _reference(breach: BreachEvent) -> str:
     if breach.reference is None:
         return ""
-    return f"{breach.reference[:12]} ({breach.reference_n or 0:,} rows)"
+    return f"{breach.reference[:12]} ({counted(breach.reference_n or 0, 'row')})"

@@ -271,6 +271,7 @@ def test_the_first_page_counts_every_series_of_every_system(
     assert found["js_distance", "drift", "ok"].window_end == DAY + timedelta(days=1)
     assert "error" not in {state for _, _, state in found}
     assert "3 of 30" in page
+    assert "1 under watch, 1 open alert, 1 open ticket." in page
 
 
 POLICY = """\

@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
-from watchkeeper_alerting.channels.answers import TIMEOUT
 from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.deliverer import Deliverer
@@ -97,9 +96,9 @@ def stamp(instant: datetime) -> str:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Poll until it holds; fail before a receiver that never answers is given up."""
+    """Poll until it holds, or fail after a minute."""
     clock, pause = SystemClock(), threading.Event()
-    deadline = clock.monotonic() + TIMEOUT.as_dict()["read"] / 2
+    deadline = clock.monotonic() + 60
     while not condition():
         assert clock.monotonic() < deadline, "did not come true"
         pause.wait(0.05)

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from watchkeeper_alerting.console.overview import ago, shown_state
 from watchkeeper_alerting.figures import minute, number
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.errors import WatchkeeperError
 from watchkeeper_shared.observability.problems import status_of
 
@@ -77,7 +78,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "minute": _minute, "day": _day}
+    made.filters |= {"number": number, "counted": counted, "minute": _minute, "day": _day}
     made.globals |= {"signs": SIGNS, "css": CSS_PATH, "ago": ago, "shown_state": shown_state}
     return made
 

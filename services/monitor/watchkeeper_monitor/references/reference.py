@@ -24,6 +24,7 @@ from watchkeeper_monitor.grids.columns import (
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.profiles.segments import rows_of
 from watchkeeper_monitor.sampling.priorities import bottom
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.errors import InvalidObject, MalformedRecord
 from watchkeeper_shared.events.batches import ANSWERS
 from watchkeeper_shared.events.validation import MAX_NAME
@@ -194,8 +195,9 @@ def _check_scores(table: Any, what: str) -> None:
     wrong = pc.or_(pc.less(column, 0), pc.greater(column, 1))
     first = pc.index(wrong, True).as_py()
     if first >= 0:
+        scores = counted(pc.sum(wrong).as_py(), "score is", "scores are")
         raise InvalidObject(
-            f"{what}: {pc.sum(wrong).as_py():,} scores are outside 0 to 1, the first is "
+            f"{what}: {scores} outside 0 to 1, the first is "
             f"{column[first].as_py():g} in row {first + 1}; send the probability of the positive "
             "class, or leave the column `score` out"
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.grids.axes import Axis
 from watchkeeper_monitor.references.reference import Reference
+from watchkeeper_shared.counted import counted
 
 
 def remarks(reference: Reference) -> list[str]:
@@ -25,8 +26,9 @@ def _numeric(reference: Reference) -> Iterator[str]:
         if not axis.field.startswith("features."):
             continue
         if axis.low is None and mistyped[row]:
+            texts = counted(mistyped[row], "text")
             yield (
-                f"{axis.field} is declared numeric and holds {mistyped[row]:,} texts and no "
+                f"{axis.field} is declared numeric and holds {texts} and no "
                 "number: its drift is not measured; declare it categorical, or convert the file"
             )
         elif axis.low is None:

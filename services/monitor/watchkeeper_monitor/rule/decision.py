@@ -14,6 +14,7 @@ import msgspec
 from watchkeeper_monitor.metrics import CATALOGUE, Census, Family, RateGap, RateRatio, Value
 from watchkeeper_monitor.rule.dispersion import INDEPENDENT, Dispersion
 from watchkeeper_monitor.rule.findings import Finding, find
+from watchkeeper_shared.counted import counted
 from watchkeeper_shared.specs import OversightPolicy, Rule
 from watchkeeper_shared.states import State
 
@@ -230,9 +231,10 @@ def _few_positives(value: Value, test: RateGap | RateRatio) -> Judgement | None:
     expected = min(a.n, b.n) * (a.successes + b.successes) / (a.n + b.n)
     if expected >= _FEWEST_POSITIVES:
         return None
+    smaller = counted(min(a.n, b.n), "row")
     return Judgement(
         State.INSUFFICIENT,
-        f"{_named(value)}, but the smaller group of {min(a.n, b.n):,} rows can expect only "
+        f"{_named(value)}, but the smaller group of {smaller} can expect only "
         f"{expected:.1f} positives where {_FEWEST_POSITIVES:g} are needed{_noted(value)}",
     )
 

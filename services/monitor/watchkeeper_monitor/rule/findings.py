@@ -18,6 +18,7 @@ from watchkeeper_monitor.metrics.values import (
 )
 from watchkeeper_monitor.rule.dispersion import INDEPENDENT, Dispersion
 from watchkeeper_monitor.rule.usual import SAME, Usual
+from watchkeeper_shared.counted import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ def _pair(test: RateGap | RateRatio, limit: float, below: bool, dispersion: floa
         if below:
             one_sided = intervals.ratio_beyond(a, b, limit)
     probability = min(1.0, one_sided * test.looks)
-    words = f"{name} of {sizes} (p {probability:.2g} allowing for {test.looks} comparisons)"
+    looks = counted(test.looks, "comparison")
+    words = f"{name} of {sizes} (p {probability:.2g} allowing for {looks})"
     return Finding(probability, words)
 
 

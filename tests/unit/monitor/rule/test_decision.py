@@ -183,6 +183,18 @@ def test_unequal_selection_breaches_only_with_evidence(
     assert decide(ratio(a, b), FAIR, ALPHA).state is state
 
 
+def test_one_row_and_one_comparison_are_told_in_the_singular() -> None:
+    alone = decide(
+        ratio((1, 1), (300, 1_000)),
+        a_rule("demographic_parity_ratio", attribute="SEX", below=True, breach=0.8, min_rows=1),
+        ALPHA,
+    )
+    chosen = decide(ratio((700, 5_000), (1_500, 5_000), looks=1), FAIR, ALPHA)
+
+    assert "the smaller group of 1 row can expect only 0.3 positives" in alone.reason
+    assert "allowing for 1 comparison)" in chosen.reason
+
+
 def test_choosing_the_worst_of_many_pairs_costs_evidence() -> None:
     a, b = (200, 1_000), (330, 1_000)
 
