@@ -1,4 +1,4 @@
-"""Errors of a regression in any unit: exact, or said to be none; and how sure, for good models."""
+"""Errors of a regression in any unit: exact with and without a reference; and how sure they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from scipy import stats
+from sklearn import metrics as sk
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import cross_val_predict
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.metrics import Value, measure
@@ -73,57 +77,184 @@ def test_the_interval_of_relative_errors_is_never_too_sure(
     assert high - 1e-12 <= value.high <= high * (1 + 1e-4) + 1e-4
 
 
-@pytest.mark.parametrize("error", [0.3, 1e-3])
-def test_prices_without_a_reference_are_right_or_have_no_number(
-    spec: AISystem, error: float
-) -> None:
-    """There the unit of all sums is 1, and a row is held to 1,024 of them."""
-    batch = priced(2_000, 3e5, error)
-    mean = float(np.abs(errors_of(batch)).mean())
-    predicted = float(batch["prediction"].to_numpy()[::2].mean())
-
-    found = unreferenced(spec, batch)
-
-    for name, segment, exact in (
-        ("mae", "", mean),
-        ("group_mean_prediction", "SEX=1", predicted),
-        ("group_mean_error", "SEX=1", float(errors_of(batch)[::2].mean())),
-        ("r2", "", 1 - error**2),
-    ):
-        value = found[name, segment]
-        if value.value is None:
-            assert "only where a reference gives a standard deviation" in value.note
-        else:
-            assert value.value == pytest.approx(exact, rel=1e-9, abs=1e-9), name
+@pytest.fixture(scope="module")
+def progress() -> tuple[Any, Any, Any]:
+    """Real labels, out-of-fold predictions and a group: diabetes a year on, from 25 to 346."""
+    rows, label = load_diabetes(return_X_y=True)
+    return label, cross_val_predict(LinearRegression(), rows, label), (rows[:, 1] > 0).astype(int)
 
 
-def test_small_numbers_without_a_reference_are_all_there(spec: AISystem) -> None:
-    batch = priced(2_000, 10.0, 0.3)
+def diagnosed(progress: tuple[Any, Any, Any], unit: float, origin: float = 0.0) -> pa.RecordBatch:
+    label, predicted, sex = progress
+    columns = {
+        "prediction": unit * predicted + origin,
+        "label": unit * label + origin,
+        "groups.SEX": np.array(["1", "2"])[sex],
+    }
+    return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
 
-    found = unreferenced(spec, batch)
 
-    assert found["mae", ""].value == pytest.approx(np.abs(errors_of(batch)).mean(), rel=1e-12)
-    assert found["group_mean_prediction", "SEX=1"].value == pytest.approx(
-        batch["prediction"].to_numpy()[::2].mean(), rel=1e-12
+ORACLES = {
+    "mae": sk.mean_absolute_error,
+    "rmse": sk.root_mean_squared_error,
+    "r2": sk.r2_score,
+    "mean_error": lambda label, predicted: float(np.mean(predicted - label)),
+}
+
+
+def assert_they_are_scikit_learns(found: dict[tuple[str, str], Any], batch: pa.RecordBatch) -> None:
+    label, predicted = (batch[name].to_numpy() for name in ("label", "prediction"))
+    errors = predicted - label
+    nearly = 1e-10 * float(np.abs(errors).mean())
+    for metric, oracle in ORACLES.items():
+        value = found[metric, ""]
+        assert value.value == pytest.approx(oracle(label, predicted), rel=1e-9, abs=nearly), metric
+        assert value.low < value.value < value.high, metric
+        assert value.note == ""
+    low, high = stats.t.interval(0.95, len(errors) - 1, np.mean(errors**2), stats.sem(errors**2))
+    rmse = found["rmse", ""]
+    assert [rmse.low, rmse.high] == pytest.approx(np.sqrt([low, high]), rel=2e-3)
+    assert found["max_error", ""].value == pytest.approx(np.abs(errors).max(), rel=0.016)
+    first = np.array(batch["groups.SEX"].to_pylist()) == "1"
+    assert_a_group_is(found["group_mean_prediction", "SEX=1"], predicted[first])
+    assert_a_group_is(found["group_mean_error", "SEX=1"], errors[first])
+
+
+def assert_a_group_is(value: Value, rows: Any) -> None:
+    mean, error = float(np.mean(rows)), float(stats.sem(rows))
+
+    assert value.value == pytest.approx(mean, rel=1e-9)
+    assert [value.low, value.high] == pytest.approx(
+        stats.norm.interval(0.95, mean, error), rel=1e-9
     )
-    assert (found["r2", ""].value or 0) > 0.9
 
 
-def test_an_error_past_what_is_summed_is_told_beside_the_number(
-    answering: Any, spec: AISystem
+UNITS = [1e-6, 1.0, 1e3, 3e5, 1e9]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_without_a_reference_errors_in_any_unit_are_scikit_learns(
+    spec: AISystem, progress: tuple[Any, Any, Any], unit: float
+) -> None:
+    """House prices of 300,000 had no number, and shares of a millionth an RMSE of 0."""
+    batch = diagnosed(progress, unit)
+    label, predicted = (batch[name].to_numpy() for name in ("label", "prediction"))
+
+    found = unreferenced(spec, batch)
+
+    assert_they_are_scikit_learns(found, batch)
+    assert found["mape", ""].value == pytest.approx(
+        sk.mean_absolute_percentage_error(label, predicted), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_with_a_reference_errors_in_any_unit_are_scikit_learns(
+    answering: Any, spec: AISystem, progress: tuple[Any, Any, Any], unit: float
+) -> None:
+    batch = diagnosed(progress, unit)
+
+    stream = answering(spec, batch, batch)
+
+    found = {(one.metric, one.segment): one for one in stream.answers.values}
+    assert_they_are_scikit_learns(found, batch)
+
+
+@pytest.mark.parametrize("unit", [3e5, 1e9])
+def test_a_window_in_another_unit_than_its_reference_is_measured_as_it_is(
+    answering: Any, spec: AISystem, progress: tuple[Any, Any, Any], unit: float
+) -> None:
+    """Past 1,024 standard deviations all sums were held, and R2 read `all labels are equal`."""
+    batch = diagnosed(progress, unit)
+
+    stream = answering(spec, diagnosed(progress, 1.0), batch)
+
+    found = {(one.metric, one.segment): one for one in stream.answers.values}
+    assert_they_are_scikit_learns(found, batch)
+
+
+def test_near_and_far_rows_of_one_window_are_summed_together(
+    answering: Any, spec: AISystem, progress: tuple[Any, Any, Any]
+) -> None:
+    reference = diagnosed(progress, 1.0)
+    window = pa.Table.from_batches([reference, diagnosed(progress, 1e4)]).combine_chunks()
+    (window,) = window.to_batches()
+
+    stream = answering(spec, reference, window)
+
+    found = {(one.metric, one.segment): one for one in stream.answers.values}
+    assert_they_are_scikit_learns(found, window)
+
+
+@pytest.mark.parametrize("referenced", [False, True])
+def test_labels_far_from_zero_that_hardly_differ_keep_their_r2(
+    answering: Any, spec: AISystem, progress: tuple[Any, Any, Any], *, referenced: bool
+) -> None:
+    """Times in seconds since 1970: of their squares only the last bits differ."""
+    batch = diagnosed(progress, 1.0, origin=1.7e9)
+    label, predicted = (batch[name].to_numpy() for name in ("label", "prediction"))
+
+    if referenced:
+        value = answering(spec, batch, batch).answers.of("r2")
+    else:
+        value = unreferenced(spec, batch)["r2", ""]
+
+    assert value.value == pytest.approx(sk.r2_score(label, predicted), rel=1e-9)
+
+
+def test_labels_that_are_all_equal_have_no_r2(spec: AISystem) -> None:
+    batch = pa.record_batch(
+        {
+            "prediction": pa.array([1e5 + 0.1 * at for at in range(9)]),
+            "label": pa.array([1e5 / 3] * 9),
+        }
+    )
+
+    value = unreferenced(spec, batch)["r2", ""]
+
+    assert (value.value, value.note) == (None, "all labels are equal")
+
+
+@pytest.mark.parametrize("label", [5.1, 1 / 7, 0.3])
+def test_labels_that_are_all_equal_have_no_r2_beside_a_reference_either(
+    answering: Any, spec: AISystem, label: float
+) -> None:
+    """What rounding left of their spread made an R2 of -6e13."""
+    window = priced(2_000, 1.0, 0.3, 2).set_column(1, "label", pa.array([label] * 2_000))
+
+    value = answering(spec, priced(3_000, 1.0, 0.3), window).answers.of("r2")
+
+    assert (value.value, value.note[:20]) == (None, "all labels are equal")
+
+
+def test_no_label_is_no_number_however_large_predictions_are(spec: AISystem) -> None:
+    batch = priced(50, 3e5, 0.3).set_column(1, "label", pa.nulls(50, pa.float64()))
+
+    found = unreferenced(spec, batch)
+
+    for metric in (*ORACLES, "mape", "max_error"):
+        assert (found[metric, ""].value, found[metric, ""].note) == (None, "no labels yet")
+
+
+@pytest.mark.parametrize("referenced", [False, True])
+def test_what_lies_past_all_that_is_summed_is_told_beside_the_number(
+    answering: Any, spec: AISystem, *, referenced: bool
 ) -> None:
     """A system gone mad is no reason to fall silent."""
     window = priced(2_000, 1.0, 0.3, 2)
     mad = window["prediction"].to_numpy().copy()
-    mad[0] = 1e6
-    stream = answering(
-        spec, priced(3_000, 1.0, 0.3), window.set_column(0, "prediction", pa.array(mad))
-    )
+    mad[0] = 1e30
+    window = window.set_column(0, "prediction", pa.array(mad))
+    if referenced:
+        values = answering(spec, priced(3_000, 1.0, 0.3), window).answers.values
+        found = {(one.metric, one.segment): one for one in values}
+    else:
+        found = unreferenced(spec, window)
 
-    for name, segment in (("mae", ""), ("max_error", ""), ("group_mean_prediction", "SEX=1")):
-        value = stream.answers.of(name, "SEX" if segment else "", segment)
+    for key in (("mae", ""), ("max_error", ""), ("group_mean_prediction", "SEX=1")):
+        value = found[key]
         assert value.value is not None
-        assert "past 1,024 reference standard deviations" in value.note
+        assert "what lies past 1.8e+19" in value.note
         assert (value.low, value.high) == (None, None)
 
 

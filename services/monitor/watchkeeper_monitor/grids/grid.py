@@ -120,6 +120,14 @@ class Grid(msgspec.Struct, frozen=True, dict=True):
         return self.task is Task.REGRESSION
 
     @cached_property
+    def has_unit(self) -> bool:
+        """Sums of a regression have a unit: the standard deviation of the reference's predictions.
+
+        It is missing without a reference, and where the reference predicts one number only.
+        """
+        return self.axes[-1].sd > 0
+
+    @cached_property
     def _known_classes(self) -> Known:
         return Known(self.classes)
 

@@ -77,3 +77,5 @@ LATENCY = Octaves(-7, 22)
 """Milliseconds: from 8 microseconds to 70 minutes."""
 ERRORS = Octaves(-20, 20)
 """Absolute errors of a regression, in reference standard deviations."""
+FAR_ERRORS = Octaves(-64, 64)
+"""The same where they are past 1,024 of those, or none is known: from 5e-20 to 1.8e19."""

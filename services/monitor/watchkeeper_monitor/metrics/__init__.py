@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -128,7 +127,7 @@ def _sliced(
     for name, part in window.slices.items():
         base = None if reference is None else reference.slices.get(name)
         torn = _is_torn(part)
-        for value in _ungrouped(grid, _unlabelled(part) if torn else part, base, end):
+        for value in _ungrouped(grid, part.without_labels() if torn else part, base, end):
             if value.segment:
                 continue
             if not is_known(name, grid):
@@ -144,11 +143,3 @@ def _is_torn(part: Profile) -> bool:
     """Return whether labels were counted whose predictions were not, or taken back unadded."""
     confusion = part.section("confusion")
     return not 0 <= part.labelled <= part.rows or bool((confusion < 0).any())
-
-
-def _unlabelled(part: Profile) -> Profile:
-    """Return a copy without what labels added."""
-    bare = replace(part, vector=part.vector.copy())
-    sections = part.layout.sections
-    bare.vector[sections["labelled"][0] : sections["expected_rows"][0]] = 0
-    return bare

@@ -1,9 +1,9 @@
 """What to say of sums to which a row of a regression added less than it is.
 
-Sums are whole numbers of a unit, and hold a row to 1,024 times the reference's standard
-deviation. Past that a sum is too small, which is no reason to fall silent about a system gone
-mad, and no number either where no standard deviation is known: there the unit is 1, and prices
-of 300,000 would all be 1,024.
+Sums hold numbers up to 2^64 units, the reference's standard deviation or 1. Past that a sum is
+too small, which is no reason to fall silent about a system gone mad. An earlier version held them
+to 1,024, and where no standard deviation is known that is no number at all: prices of 300,000 were
+all 1,024.
 """
 
 from __future__ import annotations
@@ -13,50 +13,65 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import numpy as np
 
-from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.grids.octaves import ERRORS
+from watchkeeper_monitor.grids.octaves import FAR_ERRORS
 from watchkeeper_monitor.metrics.values import Value, nothing
 from watchkeeper_monitor.profiles import Profile
-from watchkeeper_monitor.profiles.exact import ERROR
+from watchkeeper_monitor.profiles.boundless import REACH
+from watchkeeper_monitor.profiles.holding import farthest_prediction
 
-_FIRST = int(ERRORS.places(np.array([ERROR.limit]))[0])
-_UNKNOWN = "numbers past 1,024 are summed only where a reference gives a standard deviation"
-_HELD = "what lies past 1,024 reference standard deviations is summed as that much"
-
-
-def errors(window: Profile) -> bool:
-    """Return whether an error was held."""
-    return bool(window.section("error_cells")[_FIRST:].any())
-
-
-def predictions(window: Profile) -> bool:
-    """Return whether a prediction was held, as a distance from the reference's mean."""
-    return _farthest(window) > ERROR.limit
+_HELD = f"what lies past {REACH:.1e} {{unit}} is summed as that much"
+_EARLIER = (
+    "rows that an earlier version counted are summed up to 1,024 reference standard deviations only"
+)
+_UNKNOWN = (
+    "an earlier version counted rows of this window, and summed numbers up to 1,024 only where no "
+    "reference gives a standard deviation; windows of rows that came later have a number"
+)
 
 
-def labels(window: Profile) -> bool:
-    """Return whether a label may have been: it is one error away from its prediction."""
-    filled = np.flatnonzero(window.section("error_cells"))
-    error = ERRORS.middle(int(filled.max(initial=0)) + 1)
-    return _farthest(window) + error > ERROR.limit
+def errors(window: Profile) -> str:
+    """Return why sums of errors are too small; nothing where they are not."""
+    if window.section("held_labelled")[0]:
+        return _earlier(window)
+    return _held(window) if window.section("far_error_cells")[-1] else ""
 
 
-def told(grid: Grid, values: Iterable[Value], *, held: bool) -> Iterator[Value]:
+def predictions(window: Profile) -> str:
+    """Likewise of predictions, which are summed as distances from the reference's mean."""
+    if window.section("held_answers")[0]:
+        return _earlier(window)
+    return _held(window) if farthest_prediction(window.extremes, window.grid) > REACH else ""
+
+
+def labels(window: Profile) -> str:
+    """Likewise of labels, which are one error away from their predictions."""
+    if window.section("held_labelled")[1]:
+        return _earlier(window)
+    filled = np.flatnonzero(window.section("far_error_cells"))
+    error = FAR_ERRORS.middle(min(int(filled.max(initial=0)) + 1, FAR_ERRORS.cells - 1))
+    return (
+        _held(window) if farthest_prediction(window.extremes, window.grid) + error > REACH else ""
+    )
+
+
+def told(values: Iterable[Value], why: str) -> Iterator[Value]:
     """Yield values, and where a row was held what that means for each."""
     for value in values:
-        if not held or not value.n:
+        if not why or not value.n:
             yield value
-        elif not grid.axes[-1].sd > 0:
-            yield nothing(value.metric, value.column, _UNKNOWN, n=value.n, segment=value.segment)
+        elif why == _UNKNOWN:
+            yield nothing(value.metric, value.column, why, n=value.n, segment=value.segment)
         elif value.value is None:
             yield value
         else:
-            note = f"{value.note}; {_HELD}" if value.note else _HELD
+            note = f"{value.note}; {why}" if value.note else why
             yield msgspec.structs.replace(value, low=None, high=None, note=note)
 
 
-def _farthest(window: Profile) -> float:
-    axis = window.grid.axes[-1]
-    low, high = window.extremes[:, len(window.grid.axes) - 1]
-    with np.errstate(over="ignore"):
-        return float(max(axis.mean - low, high - axis.mean) / axis.scale)
+def _earlier(window: Profile) -> str:
+    return _EARLIER if window.grid.has_unit else _UNKNOWN
+
+
+def _held(window: Profile) -> str:
+    unit = "reference standard deviations" if window.grid.has_unit else "in the prediction's unit"
+    return _HELD.format(unit=unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import msgspec
 
@@ -13,9 +14,12 @@ from watchkeeper_monitor.metrics import held
 from watchkeeper_monitor.metrics.calibration import CALIBRATED_ROWS
 from watchkeeper_monitor.metrics.groups import Groups, segment_of
 from watchkeeper_monitor.metrics.intervals import Z, of_choice
-from watchkeeper_monitor.metrics.values import Estimate, Mean, Value, nothing
+from watchkeeper_monitor.metrics.values import Estimate, Value, nothing
 from watchkeeper_monitor.profiles import Profile
+from watchkeeper_monitor.profiles.boundless import total
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE
+
+Number = float | Fraction
 
 
 class Level(msgspec.Struct, frozen=True, gc=False):
@@ -166,23 +170,36 @@ def of_means(
     """Yield mean predictions and mean errors of a regression by group, and gaps."""
     axis = grid.axes[-1]
     predicted, labelled = (window.section(f"group_{what}") for what in ("predictions", "labelled"))
-    for what, sections, counts, offset, is_held in (
+    for what, section, counts, offset, why in (
         ("prediction", "group_answer", predicted.sum(axis=1), axis.mean, held.predictions),
         ("error", "group_error", labelled, 0.0, held.errors),
     ):
         n = counts[at].tolist()
-        sums = ERROR.total(window.section(f"{sections}s")[at]).tolist()
-        squares = ERROR_SQUARE.total(window.section(f"{sections}_squares")[at]).tolist()
         rows = dict(zip(column.values, n, strict=False))
+        moments = _moments(window, section, at)
         found = {
-            name: _level(Mean(total, square, count), axis.scale, offset)
-            for name, total, square, count in zip(column.values, sums, squares, n, strict=False)
+            name: _level(*each, count, axis.scale, offset)
+            for name, each, count in zip(column.values, moments, n, strict=False)
             if count
         }
         metrics = (f"group_mean_{what}", f"mean_{what}_difference")
         values = Levels(column.name, *metrics, rows, found, {}).values(against, least)
-        yield from held.told(grid, values, held=is_held(window))
+        yield from held.told(values, why(window))
 
 
-def _level(mean: Mean, unit: float, offset: float) -> Level:
-    return Level(mean.mean * unit + offset, mean.error * unit, mean.n)
+def _moments(window: Profile, section: str, at: slice) -> Iterator[tuple[Number, Number]]:
+    """Yield the sum and the sum of squares of each group, exact where rows are far."""
+    near = [window.section(name)[at] for name in (f"{section}s", f"{section}_squares")]
+    far = window.section(f"far_{section}s")[at]
+    if not far.any():
+        sums, squares = ERROR.total(near[0]).tolist(), ERROR_SQUARE.total(near[1]).tolist()
+        yield from zip(sums, squares, strict=True)
+        return
+    for one, square, (beyond, beyond_square) in zip(*near, far, strict=True):
+        yield ERROR.exact(one) + total(beyond), ERROR_SQUARE.exact(square) + total(beyond_square)
+
+
+def _level(summed: Number, squares: Number, n: int, unit: float, offset: float) -> Level:
+    mean = summed / n
+    variance = max(float(squares - n * mean**2), 0.0) / max(n - 1, 1)
+    return Level(float(mean) * unit + offset, math.sqrt(variance / n) * unit, n)

@@ -46,9 +46,10 @@ A column is a feature, `prediction`, `score`, a class, or of fairness the attrib
 declared intersection such as `SEX&RAC1P`. A segment is a group (`SEX=2`), or the declared slice
 that the number is of.
 
-Errors, labels and predictions of a regression are summed up to 1,024 reference standard deviations
-of the prediction. What lies past that counts as that much, and the number comes with a note and
-without an interval; without a reference the unit is 1, and there is no number then.
+Errors, labels and predictions of a regression are summed in units of 2^-50 reference standard
+deviations of the prediction, and without any rounding where they are past 1,024 of those or no
+reference gives one: an RMSE of prices of 300,000 needs no reference. What lies past 2^64 (1.8e19)
+counts as that much, and the number comes with a note and without an interval (ADR 17).
 """
 _TABLE = """\
 | name | bad | formula | merged from | bound | oracle | source | rows |

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.grids.columns import Columns
+from watchkeeper_monitor.profiles.boundless import REACH, is_far, moments_at
 from watchkeeper_monitor.profiles.exact import ERROR, ERROR_SQUARE, EXCESS
 from watchkeeper_monitor.profiles.layout import Layout
 
@@ -99,7 +100,11 @@ def _add_answers(into: Ints, columns: Columns, grid: Grid, at: Layout) -> None:
     """Add predictions, as distances from the reference mean in reference sd, by group."""
     with np.errstate(over="ignore"):
         z = (columns.numeric[-1] - grid.axes[-1].mean) / grid.axes[-1].scale
-    z = np.clip(z, -ERROR.limit, ERROR.limit)
     places, size = at.places(columns.groups), int(at.group_starts[-1])
+    far = is_far(grid, z)
+    if far.any():
+        distant = np.clip(z[far], -REACH, REACH)
+        at.view(into, "far_group_answers")[:] += moments_at(distant, places[:, far], size)
+        z, places = z[~far], places[:, ~far]
     at.view(into, "group_answers")[:] += ERROR.sums_by(z, places, size)
     at.view(into, "group_answer_squares")[:] += ERROR_SQUARE.sums_by(z * z, places, size)

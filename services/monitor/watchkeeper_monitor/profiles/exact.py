@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +92,11 @@ class Quantity:
         carried = (high + (low >> LIMB)) * 2.0 ** (LIMB - self.bits)
         return np.asarray(carried + (low & _MASK) * 2.0**-self.bits)
 
+    def exact(self, limbs: Ints) -> Fraction:
+        """Return a sum as it is; `limbs` is `[2]`."""
+        high, low = limbs.tolist()
+        return Fraction((high << LIMB) + low, 1 << self.bits)
+
 
 def sums_of(quantities: Sequence[Quantity], values: Floats) -> Ints:
     """Return the limbs `[k, 2]` of the sums of k rows, each of its own quantity; NaN adds nothing.
@@ -138,10 +144,10 @@ LOSS = Quantity(bits=56, limit_bits=6)
 LOSS_SQUARE = Quantity(bits=50, limit_bits=12)
 """Its square, at most 1,300."""
 ERROR = Quantity(bits=50, limit_bits=10)
-"""An error of a regression in reference sd of its prediction, held to 1,024."""
+"""An error of a regression in reference sd of its prediction, up to 1,024 (see `boundless`)."""
 ERROR_SQUARE = Quantity(bits=40, limit_bits=20)
 """Its square."""
 ERROR_FOURTH = Quantity(bits=20, limit_bits=40)
 """Its fourth power."""
 RELATIVE = Quantity(bits=40, limit_bits=20)
-"""An error as a multiple of the label, held to a million."""
+"""An error as a multiple of the label, at most 1,024 of a label of at least 0.001."""

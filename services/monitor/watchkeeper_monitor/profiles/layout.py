@@ -11,13 +11,27 @@ import numpy as np
 import numpy.typing as npt
 
 from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.grids.octaves import ERRORS, LATENCY
+from watchkeeper_monitor.grids.octaves import ERRORS, FAR_ERRORS, LATENCY
+from watchkeeper_monitor.profiles.boundless import LIMBS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 BINS = 15
 """Equal bins of scores for calibration."""
+
+ERROR_SUMS = (
+    "errors",
+    "absolute_errors",
+    "error_squares",
+    "error_fourths",
+    "relative_errors",
+    "relative_error_squares",
+    "label_moments",
+    "label_squares",
+)
+"""What is summed of the labels of a regression: near rows in sections of these names, far ones
+in the lines of `far_sums`, in this order."""
 
 _SUMS = (
     "excess_below",
@@ -29,14 +43,7 @@ _SUMS = (
     "brier_squares",
     "log_loss",
     "log_loss_squares",
-    "errors",
-    "absolute_errors",
-    "error_squares",
-    "error_fourths",
-    "relative_errors",
-    "relative_error_squares",
-    "label_moments",
-    "label_squares",
+    *ERROR_SUMS,
     "group_answers",
     "group_answer_squares",
     "group_errors",
@@ -57,6 +64,8 @@ class Layout:
         Name → (first place, the place after the last one, shape).
     size
         Length of the vector.
+    near
+        Length of the part of it that is not about far numbers: all, but of a regression.
     cell_starts
         Where each axis begins within the section `cells`; one more entry for its end.
     category_starts, group_starts
@@ -67,6 +76,7 @@ class Layout:
 
     sections: dict[str, tuple[int, int, tuple[int, ...]]]
     size: int
+    near: int
     cell_starts: Ints
     category_starts: Ints
     group_starts: Ints
@@ -76,6 +86,15 @@ class Layout:
         """Return one section of a vector, in its shape, without copying."""
         start, end, shape = self.sections[name]
         return vector[start:end].reshape(shape)
+
+    @property
+    def of_labels(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where all stands that labels add: from here, to there."""
+        starts = {name: place[0] for name, place in self.sections.items()}
+        return (
+            (starts["labelled"], starts["expected_rows"]),
+            (starts["far_sums"], starts["far_group_answers"]),
+        )
 
     def places(self, groups: npt.NDArray[np.int16]) -> Ints:
         """Return the place of every row's group among the groups of all attributes.
@@ -113,6 +132,7 @@ def layout_of(grid: Grid) -> Layout:
     return Layout(
         sections=sections,
         size=places[-1],
+        near=sections["far_sums"][0],
         cell_starts=cell_starts,
         category_starts=category_starts,
         group_starts=group_starts,
@@ -183,4 +203,11 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         "expected_positives": (lines, 2, 2),
         "tracked_rows": (min(lines, 1) * 2, 2),  # [label is positive, prediction is positive]
         "tracked_positives": (min(lines, 1) * 2, 2),
+        # What lies past the sums above; nothing but of a regression. First what labels add.
+        "far_sums": (numbers * len(ERROR_SUMS), LIMBS),
+        "far_error_cells": (numbers * FAR_ERRORS.cells,),
+        "far_group_errors": (numbers * groups, 2, LIMBS),  # [group, errors and their squares]
+        "held_labelled": (numbers * 2,),  # rows counted before ADR 17: [errors, labels] held
+        "far_group_answers": (numbers * groups, 2, LIMBS),
+        "held_answers": (numbers,),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -12,11 +13,13 @@ import numpy.typing as npt
 from watchkeeper_monitor.grids import Grid
 from watchkeeper_monitor.grids.columns import Columns
 from watchkeeper_monitor.profiles import labelling
+from watchkeeper_monitor.profiles.boundless import total
 from watchkeeper_monitor.profiles.counting import add_coded, add_numeric
 from watchkeeper_monitor.profiles.exact import Quantity, carry
 from watchkeeper_monitor.profiles.expecting import add_expected
+from watchkeeper_monitor.profiles.holding import mark_held
 from watchkeeper_monitor.profiles.labelling import Labelled
-from watchkeeper_monitor.profiles.layout import Layout, layout_of
+from watchkeeper_monitor.profiles.layout import ERROR_SUMS, Layout, layout_of
 from watchkeeper_monitor.profiles.packing import pack, unpack
 from watchkeeper_monitor.profiles.running import add_running
 from watchkeeper_monitor.profiles.segments import rows_of
@@ -27,7 +30,9 @@ Ints = npt.NDArray[np.int64]
 
 __all__ = ["Labelled", "Profile"]
 
-_MAGIC = b"WKP3"
+_MAGIC = b"WKP4"
+_BEFORE = b"WKP3"
+"""What is stored under it has no far rows (ADR 17)."""
 _BINARY = 2
 _ID_BYTES = 8
 
@@ -80,6 +85,11 @@ class Profile:
     def sums(self, name: str, quantity: Quantity) -> Floats:
         """Return the two-limb sums of a section as numbers."""
         return quantity.total(self.section(name))
+
+    def error_sum(self, name: str, quantity: Quantity) -> Fraction:
+        """Return one of `ERROR_SUMS` of near and far rows together, exactly."""
+        far = self.section("far_sums")[ERROR_SUMS.index(name)]
+        return quantity.exact(self.section(name)) + total(far)
 
     @property
     def rows(self) -> int:
@@ -173,14 +183,20 @@ class Profile:
 
     def to_bytes(self) -> bytes:
         """Return compact bytes; equal contents give equal bytes."""
-        normal = self.vector.copy()
+        normal, near = self.vector.copy(), self.layout.near
         places = self.layout.sum_places
         limbs = carry(np.stack([normal[places], normal[places + 1]], axis=-1))
         normal[places], normal[places + 1] = limbs[:, 0], limbs[:, 1]
-        own = self.extremes.astype("<f8").tobytes() + pack(normal)
-        parts = [own, *self._slice_bytes()]
+        own = self.extremes.astype("<f8").tobytes() + pack(normal[:near])
+        parts = [own, *self._far_bytes(normal[near:]), *self._slice_bytes()]
         sizes = b"".join(len(part).to_bytes(4, "big") for part in parts)
         return b"".join((_head(self.grid), len(parts).to_bytes(2, "big"), sizes, *parts))
+
+    def _far_bytes(self, far: Ints) -> list[bytes]:
+        """Return what is far, of a regression alone: no bytes where nothing is."""
+        if not self.grid.regression:
+            return []
+        return [pack(far) if far.any() else b""]
 
     def _slice_bytes(self) -> list[bytes]:
         """Return name and bytes of each slice that anything was counted in, in text order."""
@@ -201,13 +217,16 @@ class Profile:
         MalformedRecord
             The bytes are no profile of this grid.
         """
-        if not data.startswith(_head(grid)):
+        head = _head(grid)
+        before = data.startswith(_BEFORE + head[len(_MAGIC) :])
+        if not before and not data.startswith(head):
             raise MalformedRecord("malformed", f"these bytes are no profile of grid {grid.id[:12]}")
         try:
-            own, *rest = _parts(data[len(_head(grid)) :])
+            own, *rest = _parts(data[len(head) :])
             width = 16 * (len(grid.axes) + 1)
             extremes = np.frombuffer(own[:width], dtype="<f8").astype(np.float64).reshape(2, -1)
-            vector = unpack(own[width:], layout_of(grid).size)
+            far, *rest = rest if grid.regression and not before else (b"", *rest)
+            vector = _vector(layout_of(grid), own[width:], far)
             names = [name.decode() for name in rest[::2]]
         except ValueError as error:
             raise MalformedRecord("malformed", f"a broken profile: {error}") from error
@@ -217,11 +236,30 @@ class Profile:
             for name, part in zip(names, rest[1::2], strict=True)
             if name in wanted
         }
-        return cls(grid, vector, extremes, found)
+        read = cls(grid, vector, extremes, found)
+        if before and grid.regression:
+            mark_held(vector, extremes, grid, layout_of(grid))
+        return read
+
+    def without_labels(self) -> Profile:
+        """Return a copy without what labels added."""
+        bare = replace(self, vector=self.vector.copy())
+        for start, end in self.layout.of_labels:
+            bare.vector[start:end] = 0
+        return bare
 
 
 def _head(grid: Grid) -> bytes:
     return _MAGIC + bytes.fromhex(grid.id[: 2 * _ID_BYTES])
+
+
+def _vector(at: Layout, near: bytes, far: bytes) -> Ints:
+    """Return the vector that these bytes hold."""
+    vector = np.zeros(at.size, dtype=np.int64)
+    vector[: at.near] = unpack(near, at.near)
+    if far:
+        vector[at.near :] = unpack(far, at.size - at.near)
+    return vector
 
 
 def _parts(data: bytes) -> list[bytes]:

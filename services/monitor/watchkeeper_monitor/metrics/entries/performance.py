@@ -111,7 +111,8 @@ _REGRESSION: dict[str, Entry] = {
     "rmse": Entry(
         "sqrt mean (prediction - label)^2",
         _SUMS,
-        "each row's square is rounded to 2^-40 reference variances; exact from there on",
+        "each row's square is rounded to 2^-40 reference variances, without a reference not at "
+        "all; exact from there on",
         "sklearn.metrics.root_mean_squared_error",
         "as sklearn.metrics.root_mean_squared_error",
         _LABELS,
@@ -126,7 +127,8 @@ _REGRESSION: dict[str, Entry] = {
         _LABELS,
     ),
     "mape": _exact(
-        "mean |prediction - label| / |label|, |label| at least a thousandth of a reference sd",
+        "mean |prediction - label| / |label|, |label| at least a thousandth of a reference sd, "
+        "without a reference 2.2e-16",
         "sklearn.metrics.mean_absolute_percentage_error",
         _SUMS,
     ),
