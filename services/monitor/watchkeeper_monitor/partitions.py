@@ -17,7 +17,8 @@ from watchkeeper_monitor.meters import UNKNOWN, Meters
 from watchkeeper_monitor.records.pending import DeadLetter, Pending, Reading, Sender, crashed
 from watchkeeper_monitor.records.repeats import Repeated, fingerprint, repeated
 from watchkeeper_monitor.records.singles import Single
-from watchkeeper_monitor.store import counting, repeats
+from watchkeeper_monitor.store import repeats
+from watchkeeper_shared.db import positions
 from watchkeeper_shared.db.claims import Claims
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.unit_of_work import Database
@@ -256,8 +257,9 @@ class Partitions:
     def lag(self, at: TopicPartition) -> int:
         """Return how many records of a partition, ours or not, are in the log and not stored."""
         with self._database.read() as c:
-            stored = counting.stored_offset(c, CONSUMER, at)
-        return self._reader.end(at) - (self._reader.beginning(at) if stored is None else stored)
+            stored = positions.stored(c, CONSUMER, at)
+        begin = self._reader.beginning(at) if stored is None else stored.next_offset
+        return self._reader.end(at) - begin
 
     def is_caught_up(self) -> bool:
         """Return whether we have partitions, and all that is in them was read and stored."""

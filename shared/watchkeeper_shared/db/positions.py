@@ -28,7 +28,7 @@ _ALONE = 3
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was stored about a partition before it was claimed."""
+    """Up to where the state of a partition goes, and of which topic of that name."""
 
     topic_id: str
     next_offset: int
@@ -93,7 +93,7 @@ def claim(  # noqa: PLR0913, PLR0917 - one row, one value per column
     beginning
         Where a partition starts that was never read, or whose topic is a new one.
     """
-    before = _stored(c, consumer, at)
+    before = stored(c, consumer, at)
     fresh = insert(c, positions).values(
         consumer=consumer,
         topic=at.topic,
@@ -206,7 +206,8 @@ def _change(c: sa.Connection, claim: Claim, values: Mapping[str, object], now: d
         raise Fenced(_fenced(claim))
 
 
-def _stored(c: sa.Connection, consumer: str, at: TopicPartition) -> Stored | None:
+def stored(c: sa.Connection, consumer: str, at: TopicPartition) -> Stored | None:
+    """Return up to where the state of a partition goes, or None if nobody ever claimed it."""
     row = c.execute(
         sa.select(positions.c.topic_id, positions.c.next_offset).where(
             positions.c.consumer == consumer,

@@ -28,7 +28,7 @@ from watchkeeper_monitor.profiles.segments import slices_of
 from watchkeeper_monitor.records.pending import Pending
 from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.sampling.identity import hash_ids
-from watchkeeper_monitor.store import counting, labels, panes, repeats
+from watchkeeper_monitor.store import labels, letters, panes, progress, repeats, tallies
 from watchkeeper_monitor.store.index import Entries
 from watchkeeper_monitor.store.panes import PaneKey
 from watchkeeper_monitor.store.shelf import Shelf
@@ -151,10 +151,10 @@ class Flusher:
         # What workers share is written once and in one order, so that they never deadlock.
         news.write()
         panes.touch(c, done.touched)
-        counting.count(c, done.tallies)
+        tallies.count(c, done.tallies)
         buried = {dead.system for pending in ready for dead in pending.dead}
         for system in sorted(buried):
-            counting.put(c, system, "dead_letter_at", int(now.timestamp()))
+            tallies.put(c, system, "dead_letter_at", int(now.timestamp()))
         return done
 
     def _labels(
@@ -173,7 +173,7 @@ class Flusher:
                 encoded = columns.encode(part.batch, grid)
                 scores = _class_scores(part, grid)
                 news.add_echoes(system, Entries.of(key, part.hashes, encoded, scores))
-        counting.move(c, system, at, pc.max(batch.column("time")).as_py(), news.now, batch.num_rows)
+        progress.move(c, system, at, pc.max(batch.column("time")).as_py(), news.now, batch.num_rows)
 
     def _predictions(
         self,
@@ -186,7 +186,7 @@ class Flusher:
     ) -> None:
         rows, again = news.sift(system, Rows.of(batch))
         newest = pc.max(batch.column("time")).as_py()
-        before = counting.move(c, system, at, newest, news.now, len(rows.hashes))
+        before = progress.move(c, system, at, newest, news.now, len(rows.hashes))
         done.watermarks[at] = newest
         done.rows[Kind.PREDICTIONS.value] += len(rows.hashes)
         done.add(system, "late", self._late(system, rows, before))
@@ -276,7 +276,7 @@ def _class_scores(rows: Rows, grid: Grid) -> Floats | None:
 
 def _bury(c: sa.Connection, pending: Pending, now: datetime) -> None:
     consumer = pending.claim.consumer
-    counting.bury(c, consumer, pending.dead, now)
+    letters.bury(c, consumer, pending.dead, now)
     for dead in pending.dead:
         event_id, message = letter(dead.record, consumer, dead.code, dead.detail, dead.system)
         outbox.enqueue(c, OWNER, message, event_id, now)

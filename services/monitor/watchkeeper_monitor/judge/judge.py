@@ -30,7 +30,7 @@ from watchkeeper_monitor.profiles.segments import slices_of
 from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.rule.episodes import TurnKind
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_monitor.store import counting, labels, merging, panes, windows
+from watchkeeper_monitor.store import labels, merging, panes, progress, tallies, windows
 from watchkeeper_monitor.store.shelf import Shelf
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.windows.spans import DEFAULT_WINDOW, Span, Status, settled
@@ -215,7 +215,7 @@ class Judge:
         slices = slices_of(rule for one in policies for rule in one.spec.rules)
         horizon = self._pace.label_horizon
         with self._database.read() as c:
-            seen = counting.rows_seen(c, system)
+            seen = progress.rows_seen(c, system)
             if self._joined_at.get(system) == seen:
                 return False
             joiner = Joiner(c, self._shelf, system, spec, self._baselines, slices)
@@ -229,8 +229,8 @@ class Judge:
                 return False
             done = Joiner(c, self._shelf, system, spec, self._baselines, slices).step(before)
             merged = merging.merge(c, self._shelf, system, horizon)
-            counting.count(c, {(system, "label_unknown"): done.given_up} if done.given_up else {})
-            counting.put(c, system, "labels_waiting", labels.waiting(c, system))
+            tallies.count(c, {(system, "label_unknown"): done.given_up} if done.given_up else {})
+            tallies.put(c, system, "labels_waiting", labels.waiting(c, system))
         self._meters.labels_joined.inc(done.labels)
         if not done.more and not merged:
             self._joined_at[system] = seen
@@ -239,7 +239,7 @@ class Judge:
     def _judge(self, system: str, spec: AISystem, lag: Lag) -> bool:
         now = self._clock.now()
         with self._database.read() as c:
-            partitions = counting.progress_of(c, system, PREDICTIONS.name)
+            partitions = progress.of_system(c, system, PREDICTIONS.name)
             found = tide(partitions, now, self._pace.idle_timeout, lag)
             if found is None:
                 return False
@@ -278,7 +278,7 @@ class Judge:
                 self._meters.breach_events.labels(kind).inc(count)
         panes.judged(c, system, agenda.covered, now)
         if agenda.not_held:
-            counting.count(c, {(system, "windows_not_held"): agenda.not_held})
+            tallies.count(c, {(system, "windows_not_held"): agenda.not_held})
 
     def _judge_window(
         self, c: sa.Connection, task: Task, spec: AISystem, found: Tide, now: datetime

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watchkeeper_monitor.store.counting import Progress
+from watchkeeper_monitor.store.progress import Progress
 from watchkeeper_monitor.windows.spans import watermark
 from watchkeeper_shared.eventlog.port import TopicPartition
 

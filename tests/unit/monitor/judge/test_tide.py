@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from watchkeeper_monitor.judge.tide import Tide, tide
-from watchkeeper_monitor.store.counting import Progress
+from watchkeeper_monitor.store.progress import Progress
 from watchkeeper_shared.eventlog.port import TopicPartition
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
