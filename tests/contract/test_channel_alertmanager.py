@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from watchkeeper_alerting.channels.alertmanager import Alertmanager
-from watchkeeper_alerting.messages import Notice
+from watchkeeper_alerting.notices import Notice
 from watchkeeper_alerting.testing.contract import a_notice
 from watchkeeper_alerting.testing.receivers import HttpReceiver, http_receiver
 from watchkeeper_shared.clock import SystemClock

@@ -23,7 +23,7 @@ from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.channels.port import Channel
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.lanes import Lanes
-from watchkeeper_alerting.messages import Notice, identity
+from watchkeeper_alerting.notices import Notice, identity
 from watchkeeper_alerting.retrying import judge
 from watchkeeper_alerting.store import alerts, deliveries, objects
 from watchkeeper_alerting.store.deliveries import DeliveryState, StoredDelivery

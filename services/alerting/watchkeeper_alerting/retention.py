@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from watchkeeper_alerting import reading
+from watchkeeper_alerting.handling import ACTOR
 from watchkeeper_alerting.store import deliveries
 from watchkeeper_alerting.store.deliveries import StoredDelivery
 from watchkeeper_shared.clock import Clock
@@ -22,7 +23,6 @@ from watchkeeper_shared.db import audit
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.errors import RetryableError
 
-_ACTOR = "watchkeeper-alerting"
 _BATCH = 50
 _IDLE = 30.0
 _BETWEEN = timedelta(hours=1)
@@ -87,7 +87,7 @@ def _record(
     audit.record(
         c,
         at=now,
-        actor=_ACTOR,
+        actor=ACTOR,
         act=reading.DELIVERIES_ENDED,
         subject=f"Alert/{alert}",
         reason=f"over for more than {keep.days} days (WATCHKEEPER_DELIVERY_RETENTION)",

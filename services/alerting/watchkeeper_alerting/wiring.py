@@ -26,8 +26,8 @@ from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.deliverer import Deliverer
-from watchkeeper_alerting.episodes import Handler
 from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.lanes import Lanes
 from watchkeeper_alerting.retention import Retention
 from watchkeeper_alerting.settings import AlertingOptions

@@ -19,7 +19,7 @@ from watchkeeper_alerting.alerts import Action
 from watchkeeper_alerting.breach_records import decode
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_shared.clock import Clock
 from watchkeeper_shared.db import outbox, positions
 from watchkeeper_shared.db.claims import Claimant, Claims

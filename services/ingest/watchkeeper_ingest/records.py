@@ -91,7 +91,7 @@ class Records:
         try:
             messages = list(self._messages(kind, system, concatenate(batches)))
         except Exception as error:  # a bug of ours must fail its callers, not the thread
-            logger.exception("batch_not_encoded", extra={"system": system, "rows": len(batches)})
+            logger.exception("batch_not_encoded", extra={"system": system, "batches": len(batches)})
             for caller in callers:
                 caller.set_exception(error)
             return

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from watchkeeper_alerting.breach_records import decode
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.service import RunningService
 from watchkeeper_shared.db import audit

@@ -16,7 +16,7 @@ from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import BreachTurn, decode
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.store import alerts, deliveries, tickets
 from watchkeeper_alerting.testing.builders import a_breach, a_record
 from watchkeeper_alerting.worker import Worker

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from watchkeeper_alerting.control import OWNER
 from watchkeeper_alerting.counters import Counters
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.store import alerts, tickets
 from watchkeeper_alerting.testing.builders import a_breach, a_record
 from watchkeeper_alerting.worker import GROUP, Worker

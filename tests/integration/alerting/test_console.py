@@ -14,7 +14,7 @@ from watchkeeper_alerting.alerts import AlertState
 from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.store import alerts, measurements, tickets
 from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.measured import measure

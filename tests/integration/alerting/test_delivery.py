@@ -20,7 +20,7 @@ from watchkeeper_alerting.breach_records import decode
 from watchkeeper_alerting.channels.opening import Opener
 from watchkeeper_alerting.counters import Counters
 from watchkeeper_alerting.deliverer import Deliverer
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.lanes import Lanes
 from watchkeeper_alerting.store import alerts, deliveries
 from watchkeeper_alerting.store.deliveries import StoredDelivery

@@ -13,9 +13,9 @@ from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
 from watchkeeper_alerting.counters import Counters
-from watchkeeper_alerting.episodes import Handler
 from watchkeeper_alerting.exporter import Exporter
 from watchkeeper_alerting.gauges import Caps
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.store import deliveries
 from watchkeeper_alerting.store.deliveries import DeliveryState
 from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record

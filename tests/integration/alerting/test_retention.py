@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from watchkeeper_alerting import reading
 from watchkeeper_alerting.breach_records import decode
-from watchkeeper_alerting.episodes import Handler
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.retention import Retention
 from watchkeeper_alerting.store import alerts, deliveries, objects
 from watchkeeper_alerting.store.objects import StoredObject

@@ -13,8 +13,8 @@ from watchkeeper_alerting.applying import application
 from watchkeeper_alerting.applying.documents import SourceFile
 from watchkeeper_alerting.breach_records import decode
 from watchkeeper_alerting.control import OWNER
-from watchkeeper_alerting.episodes import Handler
 from watchkeeper_alerting.exporter import Exporter
+from watchkeeper_alerting.handling import Handler
 from watchkeeper_alerting.testing.builders import DAY, a_breach, a_record
 from watchkeeper_alerting.testing.measured import measure
 from watchkeeper_alerting.testing.service import RunningService

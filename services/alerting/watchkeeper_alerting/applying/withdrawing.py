@@ -16,7 +16,7 @@ from watchkeeper_alerting import control, tickets
 from watchkeeper_alerting.acting import Person
 from watchkeeper_alerting.applying.checking import suggestion
 from watchkeeper_alerting.disclosure import shown
-from watchkeeper_alerting.episodes import ACTOR
+from watchkeeper_alerting.handling import ACTOR
 from watchkeeper_alerting.store import objects
 from watchkeeper_alerting.store import tickets as ticket_store
 from watchkeeper_alerting.store.objects import StoredObject

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from watchkeeper_alerting.channels.answers import post
-from watchkeeper_alerting.messages import Notice, text
+from watchkeeper_alerting.notices import Notice, text
 
 _LIVES = 4  # so many intervals may be missed before Alertmanager thinks that it is over
 

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from watchkeeper_alerting.messages import Notice, text
+from watchkeeper_alerting.notices import Notice, text
 from watchkeeper_shared.errors import ReceiverUnavailable, RejectedByReceiver
 
 _TIMEOUT = 15.0

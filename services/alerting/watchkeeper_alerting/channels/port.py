@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from watchkeeper_alerting.messages import Notice
+from watchkeeper_alerting.notices import Notice
 
 
 class Channel(Protocol):

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from watchkeeper_alerting.channels.answers import post
-from watchkeeper_alerting.messages import Notice, text
+from watchkeeper_alerting.notices import Notice, text
 from watchkeeper_shared.errors import RejectedByReceiver
 
 _PREFIX = "whsec_"

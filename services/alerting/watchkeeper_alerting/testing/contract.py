@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watchkeeper_alerting import messages
+from watchkeeper_alerting import notices
 from watchkeeper_alerting.channels.port import Channel
-from watchkeeper_alerting.messages import Notice
+from watchkeeper_alerting.notices import Notice
 from watchkeeper_alerting.testing.builders import a_breach
 from watchkeeper_alerting.wording import Event
 from watchkeeper_shared.errors import ReceiverUnavailable, RejectedByReceiver
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def a_notice(event: Event = "firing", **changes: object) -> Notice:
     """Return a notice about a breach that is valid by default."""
-    subject = messages.Subject(
+    subject = notices.Subject(
         alert="a-1",
         ticket="t-1",
         public_url="https://watch.example.org",
@@ -32,7 +32,7 @@ def a_notice(event: Event = "firing", **changes: object) -> Notice:
         opened_at=NOW,
     )
     ended = NOW if event == "resolved" else None
-    return messages.notice(a_breach(**changes), subject, event, ended)
+    return notices.notice(a_breach(**changes), subject, event, ended)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

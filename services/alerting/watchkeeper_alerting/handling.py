@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from watchkeeper_alerting import alerts, messages, tickets, wording
+from watchkeeper_alerting import alerts, notices, tickets, wording
 from watchkeeper_alerting.alerts import Action, AlertState, Decision, Reason
 from watchkeeper_alerting.breach_records import BreachTurn
 from watchkeeper_alerting.control import digest
@@ -107,7 +107,7 @@ class Handler:
         if event is None:
             return
         ticket = alert_store.ticket_of(c, alert.id) or ""
-        subject = messages.Subject(
+        subject = notices.Subject(
             alert=alert.id,
             ticket=ticket,
             public_url=self.public_url,
@@ -115,7 +115,7 @@ class Handler:
             opened_at=alert.opened_at,
         )
         firing = event == "firing"
-        notice = messages.notice(
+        notice = notices.notice(
             turn.breach, subject, "firing" if firing else "resolved", None if firing else now
         )
         deliveries.stop_repeating(c, alert.id)
@@ -134,7 +134,7 @@ def _undeliverable(queued: StoredDelivery) -> StoredDelivery:
 
 
 def _delivery(
-    alert: StoredAlert, channel: str, turn: BreachTurn, notice: messages.Notice, now: datetime
+    alert: StoredAlert, channel: str, turn: BreachTurn, notice: notices.Notice, now: datetime
 ) -> StoredDelivery:
     return StoredDelivery(
         id=f"msg_{digest(alert.id, channel, turn.event_id)[: _ID_LENGTH * 2]}",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from watchkeeper_alerting import messages
+from watchkeeper_alerting import notices
 from watchkeeper_alerting.testing.builders import DAY, a_breach
 from watchkeeper_shared.events.breaches import BreachPool
 
-SUBJECT = messages.Subject(
+SUBJECT = notices.Subject(
     alert="a-1",
     ticket="t-1",
     public_url="https://watch.example.org",
@@ -18,13 +18,13 @@ SUBJECT = messages.Subject(
 
 
 def test_the_title_says_what_how_bad_and_whose() -> None:
-    told = messages.notice(a_breach(), SUBJECT, "firing")
+    told = notices.notice(a_breach(), SUBJECT, "firing")
 
     assert told.title == ("[critical] employment-ma: accuracy 0.7712 (≤ 0.8) (labour-models)")
 
 
 def test_the_text_holds_everything_a_person_needs_at_night() -> None:
-    told = messages.text(messages.notice(a_breach(note="check the survey feed"), SUBJECT, "firing"))
+    told = notices.text(notices.notice(a_breach(note="check the survey feed"), SUBJECT, "firing"))
 
     for needed in (
         "employment-ma, version 1",
@@ -43,10 +43,10 @@ def test_the_text_holds_everything_a_person_needs_at_night() -> None:
 
 
 def test_the_identity_never_holds_a_value_a_time_or_an_id() -> None:
-    before = messages.notice(a_breach(), SUBJECT, "firing")
+    before = notices.notice(a_breach(), SUBJECT, "firing")
     worse = a_breach(value=0.5, low=0.4, high=0.6, n=9, breach="other", severity="warning")
 
-    assert messages.notice(worse, SUBJECT, "resolved").identity == before.identity
+    assert notices.notice(worse, SUBJECT, "resolved").identity == before.identity
 
 
 def test_a_breach_seen_over_many_windows_is_told_with_what_they_say_together() -> None:
@@ -54,7 +54,7 @@ def test_a_breach_seen_over_many_windows_is_told_with_what_they_say_together() -
         start=DAY - timedelta(days=3), end=DAY + timedelta(days=1),
         value=0.76, low=0.75, high=0.77, n=9_000,
     )  # fmt: skip
-    told = messages.notice(a_breach(scale=4, value=0.85, pooled=pooled), SUBJECT, "firing")
+    told = notices.notice(a_breach(scale=4, value=0.85, pooled=pooled), SUBJECT, "firing")
 
     assert told.title == (
         "[critical] employment-ma: accuracy 0.76 over 4 windows (≤ 0.8) (labour-models)"
@@ -71,7 +71,7 @@ def test_a_breach_seen_over_many_windows_is_told_with_what_they_say_together() -
 
 def test_a_pooled_breach_of_before_is_not_told_with_the_value_of_the_last() -> None:
     reason = "over the last 4 windows: accuracy 0.76 at or below 0.8; n=9,000"
-    told = messages.notice(a_breach(scale=4, value=0.85, reason=reason), SUBJECT, "firing")
+    told = notices.notice(a_breach(scale=4, value=0.85, reason=reason), SUBJECT, "firing")
 
     assert told.title == "[critical] employment-ma: accuracy over 4 windows (≤ 0.8) (labour-models)"
     assert told.summary == f"O{reason[1:]}. This window alone: 0.85."
@@ -82,8 +82,8 @@ def test_a_pooled_breach_of_before_is_not_told_with_the_value_of_the_last() -> N
 def test_a_resolved_notice_says_whether_it_recovered_or_was_withdrawn() -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
-    recovered = messages.notice(a_breach(), SUBJECT, "resolved", now)
-    withdrawn = messages.notice(a_breach(withdrawn=True), SUBJECT, "resolved", now)
+    recovered = notices.notice(a_breach(), SUBJECT, "resolved", now)
+    withdrawn = notices.notice(a_breach(withdrawn=True), SUBJECT, "resolved", now)
 
     assert "is back within its limit" in recovered.title
     assert "was withdrawn" in withdrawn.title
@@ -96,7 +96,7 @@ def test_a_breach_without_the_optional_facts_can_be_told() -> None:
         reference_n=None, controls=(), owner_team="", owner_contact="", runbook="",
     )  # fmt: skip
 
-    told = messages.text(messages.notice(bare, SUBJECT, "firing"))
+    told = notices.text(notices.notice(bare, SUBJECT, "firing"))
 
     assert "no value" in told
     assert "Owner" not in told
