@@ -94,6 +94,22 @@ def test_a_test_at_the_limit_passes_as_seldom_as_its_level(shape: Shape) -> None
     assert sum(passed) <= 19
 
 
+def test_a_row_that_is_all_but_certain_weighs_no_more_than_one_that_is() -> None:
+    """Its bin knows nothing of the others, however little is missing to 1."""
+    rows = np.array([[14, 13, 12, 15, 13, 14, 12, 13, 14, 13, 12, 14, 13, 12, 5]])
+    middle = (np.arange(BINS) + 0.5) / BINS
+    sums = rows * middle
+    hits = np.rint(rows * np.minimum(middle + 0.07, 1)).astype(np.int64)
+    hits[0, -1] = 5
+
+    found = [
+        of_bins(rows, hits, np.append(sums[:, :-1], [[5.0 - missing]], axis=1))[0].value
+        for missing in (0.0, 1e-12, 1e-9, 1e-6)
+    ]
+
+    assert found == pytest.approx([found[0]] * 4, abs=1e-6)
+
+
 def test_the_parts_are_those_of_the_raw_rows(stream: Any) -> None:
     y, score = (stream.window.column(name).to_numpy(False) for name in ("label", "score"))
     raw = float(np.abs(binned(score[None], (y - score)[None])).sum() / len(y))

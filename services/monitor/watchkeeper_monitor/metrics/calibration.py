@@ -42,6 +42,10 @@ CALIBRATED_ROWS = 2_000
 _ADDED = 4
 """Rows with the bin's mean score that its spread counts besides: three labels of one class are
 no proof that all are."""
+_LEAST_SPREAD = 0.5
+"""Positives are whole: no gap is known better than to half a row. Without this one row that is
+all but certain, and right, held the line of gaps at 0 in its bin: labels shifted by 0.07 beside
+five such rows showed 0.019 too little at 200 rows and 0.012 at 500, with it 0.009 and 0.006."""
 
 
 class Calibration(msgspec.Struct, frozen=True, gc=False):
@@ -133,8 +137,7 @@ def of_bins(rows: Ints, hits: Ints, sums: Floats) -> list[Calibration]:
     whole, filled = np.maximum(n, 1), np.maximum(rows, 1)
     rate = (hits + _ADDED * sums / filled) / (rows + _ADDED)
     variance = np.maximum(rows * rate * (1 - rate), 0.0)
-    spread = np.sqrt(variance)
-    known: Floats = np.divide(1.0, spread, out=np.zeros(rows.shape), where=spread > 0)
+    known = 1 / np.maximum(np.sqrt(variance), _LEAST_SPREAD)
     gaps, usual = hits - sums, mean_deviation(rows, sums)
     shares = share_of_chance(gaps * known, rows * known)
     raw, off, calibrated = (
