@@ -235,6 +235,7 @@ def test_the_console_shows_it_apart_and_says_who_and_why(
     service: RunningService, admin: httpx.Client
 ) -> None:
     measure(service.database, DAY)
+    breach_of(service)
     withdraw(admin, why="<b>gone</b>")
     browser = service.as_(None)
     sent = {"token": service.token(Role.VIEWER), "next": "/"}
@@ -245,6 +246,7 @@ def test_the_console_shows_it_apart_and_says_who_and_why(
 
     assert "Nothing is under watch any more" in fleet
     assert "no data" not in fleet
+    assert f'<a href="/systems/{NAME}">1</a>' in fleet, "the open ticket is a click away"
     for shown in (fleet, page):
         assert "withdrawn" in shown
         assert "a-admin" in shown

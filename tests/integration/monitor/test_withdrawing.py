@@ -85,6 +85,19 @@ def test_what_was_open_ends_with_who_withdrew_it_and_why(breached: Any) -> None:
     assert breached.metrics.get_sample_value(name, {"kind": "system_withdrawn"}) == 1
 
 
+def test_of_two_workers_one_tells_it_once(breached: Any) -> None:
+    other = breached.new_monitor()
+    withdraw(breached)
+    breached.settle(other)
+    rested(breached)
+    breached.clock.advance(timedelta(minutes=5))  # whatever lease there was is over
+    breached.settle(other)
+    rested(breached)
+    other.stop()
+
+    assert [event.system_withdrawn for _, event in breached.told()] == [True]
+
+
 def test_silence_of_a_withdrawn_system_is_told_to_nobody(breached: Any) -> None:
     withdraw(breached)
     rested(breached)

@@ -88,7 +88,7 @@ def fleet(
     by_system: defaultdict[str, list[Tally]] = defaultdict(list)
     for one in found:
         by_system[one.system].append(one)
-    open_alerts, open_tickets = _per_system(alerts), _per_system(tickets)
+    open_alerts, open_tickets = per_system(alerts), per_system(tickets)
     families = _shown_families(found)
     rows = [
         FleetRow(
@@ -157,7 +157,8 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return "just now"
 
 
-def _per_system(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
+def per_system(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
+    """Return the sum of counts that were made by system and something else."""
     summed: Counter[str] = Counter()
     for (system, _), count in counts.items():
         summed[system] += count

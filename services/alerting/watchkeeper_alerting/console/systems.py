@@ -11,7 +11,7 @@ from starlette.responses import Response
 from watchkeeper_alerting.api.context import Ctx
 from watchkeeper_alerting.console.access import Visitor
 from watchkeeper_alerting.console.charts import chart
-from watchkeeper_alerting.console.overview import fleet, tables
+from watchkeeper_alerting.console.overview import fleet, per_system, tables
 from watchkeeper_alerting.console.pages import PageRoute, page
 from watchkeeper_alerting.console.series import (
     chosen_series,
@@ -39,11 +39,12 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
     """Show every system and how it is."""
     with ctx.database.read() as c:
         applied = read_snapshot(c, read_stamp(c))
+        open_tickets = tickets.open_counts(c)
         rows = fleet(
             applied.systems,
             measurements.tallies(c),
             alerts.open_counts(c),
-            tickets.open_counts(c),
+            open_tickets,
             alerts.open_metrics(c),
             [name for name in applied.systems if _unheard(applied, name)],
         )
@@ -52,6 +53,7 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
         "fleet.html",
         rows=rows,
         withdrawn=applied.withdrawn,
+        left_open=per_system(open_tickets),
         unreadable=applied.unreadable,
         refused=refused,
         caller=caller,

@@ -21,6 +21,7 @@ from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.rule.confirming import realised
 from watchkeeper_monitor.store import reading, windows
 from watchkeeper_monitor.windows.scales import POOLED
+from watchkeeper_monitor.windows.spans import Span
 from watchkeeper_shared.db.registry import Applied, Registry
 from watchkeeper_shared.db.unit_of_work import Database
 from watchkeeper_shared.specs import AISystem, OversightPolicy, Rule, WindowSpec
@@ -120,6 +121,9 @@ class Backtest:
         if self._in_force is None:
             yield f"no policy {self._question.policy.name!r} is in force: every breach is gained"
         for system in self.systems():
+            if system in self._registry.withdrawn():
+                yield f"{system} is not replayed, it was {self._registry.withdrawn()[system]}"
+                continue
             if self._registry.system(system) is None:
                 yield f"{system} is not declared, so nothing is stored of it"
                 continue
@@ -169,11 +173,12 @@ class Backtest:
         told: defaultdict[str, list[Breach]] = defaultdict(list)
         skipped, judged = [], 0
         spans = [pane.span for pane in past.panes]
+        pauses = [Span(*pause) for pause in self._registry.pauses(past.system)]
         plans: dict[WindowSpec, Schedule] = {}
         for name, policy in self._policies(past.system):
             spec = policy.window
             if spec not in plans:
-                plans[spec] = schedule(spans, spec, asked.since, asked.until, past.held)
+                plans[spec] = schedule(spans, spec, asked.since, asked.until, past.held, pauses)
             plan = plans[spec]
             told[name] = replay(past, policy, plan.windows)
             judged += len(plan.windows) if name == NEW else 0

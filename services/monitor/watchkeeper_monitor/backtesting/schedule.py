@@ -38,6 +38,7 @@ def schedule(
     since: datetime,
     until: datetime,
     held: Resolution = WHOLE,
+    pauses: Sequence[Span] = (),
 ) -> Schedule:
     """Return the settled windows from `since` to `until` over these panes.
 
@@ -49,6 +50,8 @@ def schedule(
         The present instant: a window that ends, with its lateness, after it is not settled.
     held
         What of that time was rolled up or dropped.
+    pauses
+        When the system was withdrawn, so that nothing was silent.
     """
     settled = until - spec.lateness_delta
     found: set[Span] = set()
@@ -65,10 +68,12 @@ def schedule(
     why |= dict.fromkeys(cut, CUT)
     gaps |= {Gap(window, reason) for window, reason in why.items() if reason}
     kept = sorted(window for window, reason in why.items() if not reason)
-    return Schedule(tuple(_with_empty(kept, spec, settled)), tuple(sorted(gaps)))
+    return Schedule(tuple(_with_empty(kept, spec, settled, pauses)), tuple(sorted(gaps)))
 
 
-def _with_empty(windows: Sequence[Span], spec: WindowSpec, settled: datetime) -> Iterable[Span]:
+def _with_empty(
+    windows: Sequence[Span], spec: WindowSpec, settled: datetime, pauses: Sequence[Span]
+) -> Iterable[Span]:
     """Add the windows in which nothing came, as many after each as the judge adds."""
     for at, window in enumerate(windows):
         yield window
@@ -77,4 +82,5 @@ def _with_empty(windows: Sequence[Span], spec: WindowSpec, settled: datetime) ->
         for empty in empty_after(window, spec, end, MOST_EMPTY):
             if following is not None and empty >= following:
                 break
-            yield empty
+            if not any(empty.overlaps(pause) for pause in pauses):
+                yield empty

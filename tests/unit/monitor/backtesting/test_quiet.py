@@ -130,3 +130,12 @@ def test_silence_is_replayed_as_long_as_the_judge_watches_it() -> None:
     plan = schedule(panes((0, 24)), WindowSpec(size="1d"), START, START + 30 * DAY)
 
     assert len(plan.windows) == 1 + 7
+
+
+def test_no_silence_is_replayed_of_days_on_which_the_system_was_withdrawn() -> None:
+    pause = Span(START + 1.5 * DAY, START + 3.5 * DAY)
+    held = panes((0, 24), (120, 144))
+
+    plan = schedule(held, WindowSpec(size="1d"), START, START + 7.5 * DAY, pauses=[pause])
+
+    assert [(one.start - START).days for one in plan.windows] == [0, 4, 5, 6]
