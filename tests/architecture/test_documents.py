@@ -1,50 +1,19 @@
-"""Pages that name files, topics, modules or commands are data: they are held to the tree."""
+"""What pages claim of tests, decisions, defaults and conformity is held to the code."""
 
 import re
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from watchkeeper_alerting.settings import AlertingSettings
 from watchkeeper_monitor.settings import MonitorSettings
 from watchkeeper_shared.settings import read, variable
 from watchkeeper_shared.specs import parse_duration
-from watchkeeper_shared.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
-_PATH = re.compile(r"`((?:shared|services|cli|tests|docs|deploy|helm|benchmarks)/[\w./-]+)`")
-_TOPIC = re.compile(r"`(watchkeeper\.[a-z]+\.v\d+)`")
 _SETTING = re.compile(r"^\| `([A-Z_]+)` \| (\S+) \|", re.MULTILINE)
 _SHORT = re.compile(r"Where all labels\ncome within a week, set (.+) to `(\w+)`")
 _TEST = re.compile(r"`(test_\w+)`")
-_TARGET = re.compile(r"`make ([a-z]+)`")
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_path_that_a_page_names_exists(page: str) -> None:
-    named = _PATH.findall((ROOT / page).read_text(encoding="utf-8"))
-
-    assert named
-    assert [path for path in named if not (ROOT / path).exists()] == []
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_make_target_that_a_page_names_exists(page: str) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-
-    named = set(_TARGET.findall((ROOT / page).read_text(encoding="utf-8")))
-
-    assert named
-    assert named <= targets
-
-
-def test_the_map_names_every_topic_and_no_other() -> None:
-    named = set(_TOPIC.findall((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
-
-    assert named == {topic.name for topic in TOPICS}
 
 
 def test_every_line_on_bad_input_names_a_test_that_exists() -> None:
