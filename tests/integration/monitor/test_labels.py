@@ -157,8 +157,8 @@ def test_a_label_that_says_what_was_predicted_needs_no_prediction(referenced: An
     assert referenced.now_measured("volume", 0).value == 10
     assert referenced.tally("labels_waiting") == 0
     coverage = referenced.now_measured("label_coverage", 0)
-    assert (coverage.value, coverage.n) == (None, 10), "more than all of them is no share"
-    assert "predictions that never came" in coverage.reason
+    assert (coverage.value, coverage.n) == (0.0, 10), "none of the rows that came has a label"
+    assert "400 labels of predictions that never came themselves" in coverage.reason
 
 
 def test_labels_alone_do_not_move_a_window_to_the_grid_of_a_newer_reference(

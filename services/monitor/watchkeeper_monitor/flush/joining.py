@@ -3,6 +3,7 @@
 ```
 waiting labels ─► which predictions? ─► what was applied before? ─► per pane: take back, add
       └─ not found: they wait on, and are looked for among newer predictions only
+labels that told of their prediction ─► did it come? ─► per pane: take back, add
 ```
 
 One process at a time joins for a system (the judge's lease), so a label is applied once; what
@@ -11,31 +12,26 @@ is applied is written down in the same transaction, so that a correction takes e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
-from watchkeeper_monitor.grids import Grid
-from watchkeeper_monitor.profiles import Labelled, Profile
+from watchkeeper_monitor.flush.labelled_panes import Bools, Found, Ints, LabelledPanes
 from watchkeeper_monitor.references.baselines import Baselines
-from watchkeeper_monitor.store import index, labels, panes
+from watchkeeper_monitor.store import index, labels
+from watchkeeper_monitor.store.arrays import Arrays
 from watchkeeper_monitor.store.hashes import Asked
 from watchkeeper_monitor.store.index import Entries, Told
-from watchkeeper_monitor.store.labels import Labels, State
+from watchkeeper_monitor.store.labels import Labels, Listed, State
 from watchkeeper_monitor.store.shelf import Block, Shelf
 from watchkeeper_shared.db.types import to_micros
 from watchkeeper_shared.specs import AISystem
 
 CHUNK = 200_000
 """About how many labels one transaction joins."""
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -53,27 +49,6 @@ class Joined:
     labels: int = 0
     given_up: int = 0
     more: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Which labels have a prediction.
-
-    Parameters
-    ----------
-    labels
-        Those labels.
-    entries
-        What is known of the prediction of each, in the same order.
-    """
-
-    labels: Labels
-    entries: Entries
-
-    def take(self, at: Ints) -> Found:
-        """Return some of them."""
-        content = self.entries.content.take(at)
-        return Found(self.labels.take(at), Entries(self.entries.hashes[at], content))
 
 
 class Joiner:
@@ -101,48 +76,52 @@ class Joiner:
         self._c = c
         self._shelf = shelf
         self._system = system
-        self._spec = spec
-        self._baselines = baselines
-        self._slices = slices
+        self._panes = LabelledPanes(c, system, spec, baselines, slices)
 
     def is_due(self, before: datetime) -> bool:
         """Return whether a label waits that was not looked for everywhere, or waited too long."""
-        head = index.newest(self._c, self._system)
-        blocks = labels.listed(self._c, self._system, State.WAITING)
-        if any(one.checked < head for one in blocks):
-            return True
-        return bool(labels.older(self._c, self._system, before))
+        return any(
+            self._unlooked(state, head) or labels.older(self._c, self._system, state, before)
+            for state, head in self._heads().items()
+        )
 
     def step(self, before: datetime) -> Joined:
         """Give up labels that came before an instant; join a chunk of the others."""
-        done, head = Joined(given_up=self._give_up(before)), index.newest(self._c, self._system)
-        fresh: list[Block] = []
-        rows = 0
-        for one in labels.listed(self._c, self._system, State.WAITING):
-            if one.checked >= head:
-                continue
-            done.more = rows >= CHUNK
-            if done.more:
-                break
-            rows += one.block.rows
+        heads = self._heads()
+        done = Joined(given_up=self._give_up(State.WAITING, before))
+        self._give_up(State.ECHOED, before)  # they stay as they are counted
+        alone, more = _chunk(self._unlooked(State.ECHOED, heads[State.ECHOED]))
+        for one in alone:
+            self._overtake(one, heads[State.ECHOED])
+        waiting, done.more = _chunk(self._unlooked(State.WAITING, heads[State.WAITING]))
+        done.more |= more
+        for one in waiting:
             if one.checked:
-                done.labels += self._join([one.block], one.checked, head)
-            else:
-                fresh.append(one.block)
+                done.labels += self._join([one.block], one.checked, heads[State.WAITING])
+        fresh = [one.block for one in waiting if not one.checked]
         if fresh:
-            done.labels += self._join(fresh, 0, head)
+            done.labels += self._join(fresh, 0, heads[State.WAITING])
         return done
 
-    def _give_up(self, before: datetime) -> int:
+    def _heads(self) -> Mapping[State, int]:
+        """Return up to where labels that wait are to be looked for, by their state."""
+        newest, seen = (index.newest(self._c, self._system, *told) for told in ((), (Told.SEEN,)))
+        return {State.WAITING: newest, State.ECHOED: seen}
+
+    def _unlooked(self, state: State, head: int) -> list[Listed]:
+        found = labels.listed(self._c, self._system, state)
+        return [one for one in found if one.checked < head]
+
+    def _give_up(self, state: State, before: datetime) -> int:
         gone = set[int]()
         limit = to_micros(before)
-        for block in labels.older(self._c, self._system, before):
+        for block in labels.older(self._c, self._system, state, before):
             whole = labels.load(self._c, self._shelf, block.block)
             stays = whole.columns["received"] >= limit
             gone.update(whole.hashes[~stays].tolist())
             labels.remove(self._c, self._shelf, block.block)
             kept = whole.take(np.flatnonzero(stays))
-            labels.add(self._c, self._shelf, self._system, State.WAITING, kept, block.checked)
+            labels.add(self._c, self._shelf, self._system, state, kept, block.checked)
         return len(gone)
 
     def _join(self, blocks: Sequence[Block], checked: int, head: int) -> int:
@@ -158,14 +137,14 @@ class Joiner:
         rest = np.delete(np.arange(len(whole.hashes)), at)
         labels.add(c, shelf, self._system, State.WAITING, whole.take(rest), head)
         if entries is not None:
-            self._apply(Found(whole.take(at), entries))
+            self._apply(Found(whole.take(at), entries), head)
         return int(at.size)
 
     def _find(self, wanted: Labels, checked: int) -> tuple[Ints, Entries | None]:
         """Return which labels have a prediction, and what is known of it.
 
-        What a label was counted with once is what it is corrected with. Before that, a
-        prediction that was seen counts before one that is only echoed.
+        What a label is counted with is what it is corrected with. Before that, a prediction
+        that was seen counts before one that is only echoed.
         """
         asked = Asked(wanted.hashes)
         before = labels.find(self._c, self._shelf, self._system, State.APPLIED, asked)
@@ -202,7 +181,7 @@ class Joiner:
             parts.append(Entries(asked.ordered[here], content))
         return parts
 
-    def _apply(self, found: Found) -> None:
+    def _apply(self, found: Found, head: int) -> None:
         """Add labels to the panes of their predictions, and take back what they correct."""
         before = labels.find(
             self._c, self._shelf, self._system, State.APPLIED, Asked(found.labels.hashes)
@@ -215,30 +194,55 @@ class Joiner:
             stays = np.delete(np.arange(len(found.labels.hashes)), at[~newer])
             before, found = before.take(np.flatnonzero(newer)), found.take(stays)
             corrected = found.labels.hashes.searchsorted(before.hashes)
-        columns = found.labels.columns | {"echoed": found.entries.content.columns["echoed"]}
-        applied = Labels(found.labels.hashes, columns, found.labels.texts)
         # The block first: who writes takes its number before it touches panes, as a flush does.
-        labels.add(self._c, self._shelf, self._system, State.APPLIED, applied)
-        self._count(found, before, corrected)
+        labels.add(self._c, self._shelf, self._system, State.APPLIED, _as_counted(found))
+        first = np.delete(np.arange(len(found.labels.hashes)), corrected)
+        alone = found.take(first[found.echoed[first]])
+        labels.add(self._c, self._shelf, self._system, State.ECHOED, alone.labels, head)
+        old = found.take(corrected)
+        self._panes.change([] if before is None else [_counted_before(before, old)], [found])
 
-    def _count(self, found: Found, before: Labels | None, corrected: Ints) -> None:
-        places = found.entries.content.columns["pane"]
-        touched = []
-        for place, key in enumerate(index.pane_keys(self._system, found.entries.content)):
-            mine = np.flatnonzero(places == place)
-            baseline = self._baselines.under(key.reference, key.system, self._spec, key.version)
-            if not mine.size or baseline is None:
-                continue  # counted on a bare grid that nobody can rebuild; see `Baselines.under`
-            delta = Profile.empty(baseline.grid, self._slices)
-            if before is not None:
-                theirs = np.flatnonzero(places[corrected] == place)
-                old = _labelled(found.take(corrected[theirs]), before.take(theirs), baseline.grid)
-                delta.add_labels(old, -1)
-            own = found.take(mine)
-            delta.add_labels(_labelled(own, own.labels, baseline.grid))
-            panes.merge_profile(self._c, key, panes.LABELS_SOURCE, delta, baseline.grid, rows=0)
-            touched.append(key)
-        panes.touch(self._c, touched)
+    def _overtake(self, one: Listed, head: int) -> None:
+        """Count labels with predictions that came after them, no longer with what they said."""
+        c, shelf, system, block = self._c, self._shelf, self._system, one.block
+        asked = Asked(shelf.run(c, block).ordered)
+        taken = np.zeros(len(asked.ordered), dtype=np.bool_)
+        parts = self._look(Told.SEEN, asked, one.checked, taken, ~taken)
+        if not parts:
+            labels.note_checked(c, block, head)
+            return
+        whole, at = labels.load(c, shelf, block), np.flatnonzero(taken)
+        labels.remove(c, shelf, block)
+        rest = np.delete(np.arange(len(taken)), at)
+        labels.add(c, shelf, system, State.ECHOED, whole.take(rest), head)
+        self._replace(index.together(parts))
+
+    def _replace(self, came: Entries) -> None:
+        """Take back what echoes of these predictions are counted with, and add the predictions."""
+        c, shelf, system = self._c, self._shelf, self._system
+        before = labels.find(c, shelf, system, State.APPLIED, Asked(came.hashes))
+        if before is None:
+            return
+        before = before.take(np.flatnonzero(before.columns["echoed"]))
+        taken = np.zeros(len(before.hashes), dtype=np.bool_)
+        parts = self._look(Told.ECHOED, Asked(before.hashes), 0, taken, ~taken)
+        if not parts:
+            return
+        old = Found(before.take(np.flatnonzero(taken)), index.together(parts))
+        at = came.hashes.searchsorted(old.labels.hashes)
+        new = Found(old.labels, Entries(came.hashes[at], came.content.take(at)))
+        labels.add(c, shelf, system, State.APPLIED, _as_counted(new))
+        self._panes.change([old], [new])
+
+
+def _chunk(found: Sequence[Listed]) -> tuple[Sequence[Listed], bool]:
+    """Return the first blocks, until they hold enough rows, and whether there are more."""
+    rows = 0
+    for place, one in enumerate(found):
+        if rows >= CHUNK:
+            return found[:place], True
+        rows += one.block.rows
+    return found, False
 
 
 def _is_newer(one: Labels, other: Labels) -> Bools:
@@ -249,20 +253,14 @@ def _is_newer(one: Labels, other: Labels) -> Bools:
     return np.asarray(later | (tied & (mine["received"] >= theirs["received"])))
 
 
-def _labelled(found: Found, said: Labels, grid: Grid) -> Labelled:
-    columns = found.entries.content.columns
-    codes = _coded(said.texts, grid)[said.columns["label"]]
-    classes = columns.get("scores")
-    return Labelled(
-        prediction=columns["prediction"],
-        label=codes,
-        score=columns["score"],
-        groups=columns["groups"][: len(grid.attributes)],
-        class_scores=None if classes is None else classes[: len(grid.classes)],
-    )
+def _as_counted(found: Found) -> Labels:
+    """Return labels with what they are counted with: the prediction, or what they said of it."""
+    columns = found.labels.columns | {"echoed": found.entries.content.columns["echoed"]}
+    return Labels(found.labels.hashes, columns, found.labels.texts)
 
 
-def _coded(texts: Sequence[str], grid: Grid) -> NDArray[np.int16] | NDArray[np.float64]:
-    if grid.regression:
-        return np.array([float(text) for text in texts], dtype=np.float64)
-    return grid.label_codes(pa.array(texts, pa.string()))
+def _counted_before(before: Labels, found: Found) -> Found:
+    """Return older labels of the same predictions, as they were counted."""
+    content = found.entries.content
+    columns = content.columns | {"echoed": before.columns["echoed"]}
+    return Found(before, Entries(found.entries.hashes, Arrays(columns, content.notes)))

@@ -142,4 +142,5 @@ def _sliced(
 def _is_torn(part: Profile) -> bool:
     """Return whether labels were counted whose predictions were not, or taken back unadded."""
     confusion = part.section("confusion")
-    return not 0 <= part.labelled <= part.rows or bool((confusion < 0).any())
+    joined = part.labelled - part.echoed
+    return part.echoed < 0 or not 0 <= joined <= part.rows or bool((confusion < 0).any())

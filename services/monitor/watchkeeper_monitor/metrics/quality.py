@@ -54,12 +54,16 @@ def _freshness(window: Profile, end: datetime | None) -> Value:
 def _coverage(window: Profile) -> Value:
     if not window.rows:
         return nothing("label_coverage", "", "no rows")
-    if window.labelled > window.rows:
-        why = f"{window.labelled:,} labels, some of them of predictions that never came themselves"
+    joined = window.labelled - window.echoed
+    if joined > window.rows:  # counted before labels of no row were told apart
+        why = f"{joined:,} labels, some of them of predictions that never came themselves"
         return nothing("label_coverage", "", why, n=window.rows)
-    value = window.labelled / window.rows
-    strangers = int(window.section("unknown_labels")[0])
-    note = f"{strangers:,} labels of no known class are left out" if strangers else ""
+    apart = {
+        "of predictions that never came themselves": window.echoed,
+        "of no known class": int(window.section("unknown_labels")[0]),
+    }
+    note = "; ".join(f"{n:,} labels {what} are left out" for what, n in apart.items() if n)
+    value = joined / window.rows
     return Value("label_coverage", "", "", value, None, None, window.rows, None, Census(), note)
 
 

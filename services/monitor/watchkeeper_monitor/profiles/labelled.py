@@ -24,6 +24,9 @@ class Labelled:
         int16 `[attributes, n]` codes.
     class_scores
         float64 `[classes, n]` of a multiclass system; None where none were sent.
+    echoed
+        bool `[n]`: the label alone told of its prediction, which is not among the rows; None
+        where that is true of none.
     """
 
     prediction: npt.NDArray[np.int16] | Floats
@@ -31,6 +34,7 @@ class Labelled:
     score: Floats
     groups: npt.NDArray[np.int16]
     class_scores: Floats | None = None
+    echoed: npt.NDArray[np.bool_] | None = None
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Labelled:
         """Return the rows of a mask."""
@@ -41,4 +45,5 @@ class Labelled:
             self.score[rows],
             self.groups[:, rows],
             None if scores is None else scores[:, rows],
+            None if self.echoed is None else self.echoed[rows],
         )

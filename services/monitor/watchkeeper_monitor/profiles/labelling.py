@@ -31,6 +31,8 @@ _LOSSES = {
 def add(into: Ints, labelled: Labelled, sign: int, grid: Grid, at: Layout) -> None:
     """Add (sign 1) or take back (sign -1) labels."""
     at.view(into, "labelled")[0] += sign * len(labelled.label)
+    if labelled.echoed is not None:
+        at.view(into, "echoed")[0] += sign * np.count_nonzero(labelled.echoed)
     if grid.regression:
         add_errors(into, labelled, sign, grid, at)
         return

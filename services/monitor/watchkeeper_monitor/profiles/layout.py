@@ -174,6 +174,7 @@ def _shapes(grid: Grid, cells: int, categories: int, groups: int) -> dict[str, t
         # What labels add.
         "labelled": (1,),
         "unknown_labels": (1,),
+        "echoed": (1,),  # of the labelled ones, those that are not among the rows
         "confusion": (classes, classes),  # [label, prediction]
         "group_labelled": (groups,),
         "group_correct": (groups,),

@@ -32,7 +32,7 @@ __all__ = ["Labelled", "Profile"]
 
 _MAGIC = b"WKP4"
 _BEFORE = b"WKP3"
-"""What is stored under it has no far rows (ADR 17)."""
+"""What is stored under it has neither far rows (ADR 17) nor a place for `echoed`."""
 _BINARY = 2
 _ID_BYTES = 8
 
@@ -98,8 +98,13 @@ class Profile:
 
     @property
     def labelled(self) -> int:
-        """How many of them have a label."""
+        """How many labels were added; those of `echoed` are of no row."""
         return int(self.section("labelled")[0])
+
+    @property
+    def echoed(self) -> int:
+        """How many of the labels told themselves of predictions that did not come."""
+        return int(self.section("echoed")[0])
 
     def cells(self, row: int) -> Ints:
         """Return the cell counts of axis number `row`."""
@@ -226,7 +231,7 @@ class Profile:
             width = 16 * (len(grid.axes) + 1)
             extremes = np.frombuffer(own[:width], dtype="<f8").astype(np.float64).reshape(2, -1)
             far, *rest = rest if grid.regression and not before else (b"", *rest)
-            vector = _vector(layout_of(grid), own[width:], far)
+            vector = _vector(layout_of(grid), own[width:], far, before=before)
             names = [name.decode() for name in rest[::2]]
         except ValueError as error:
             raise MalformedRecord("malformed", f"a broken profile: {error}") from error
@@ -253,10 +258,11 @@ def _head(grid: Grid) -> bytes:
     return _MAGIC + bytes.fromhex(grid.id[: 2 * _ID_BYTES])
 
 
-def _vector(at: Layout, near: bytes, far: bytes) -> Ints:
-    """Return the vector that these bytes hold."""
-    vector = np.zeros(at.size, dtype=np.int64)
-    vector[: at.near] = unpack(near, at.near)
+def _vector(at: Layout, near: bytes, far: bytes, *, before: bool) -> Ints:
+    """Return the vector that these bytes hold; what they lack is zero."""
+    vector, lacks = np.zeros(at.size, dtype=np.int64), int(before)
+    stored = unpack(near, at.near - lacks)
+    vector[: at.near] = np.insert(stored, at.sections["echoed"][0], 0) if before else stored
     if far:
         vector[at.near :] = unpack(far, at.size - at.near)
     return vector

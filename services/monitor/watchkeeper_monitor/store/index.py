@@ -107,9 +107,17 @@ def blocks(c: sa.Connection, system: str, told: Told, after: int = 0) -> list[Bl
     return [Block(predictions, system, *row) for row in rows]
 
 
-def newest(c: sa.Connection, system: str) -> int:
-    """Return the number of the newest block, 1 while there is none: labels have number 1."""
-    query = sa.select(sa.func.max(predictions.c.id)).where(predictions.c.system == system)
+def newest(c: sa.Connection, system: str, *told: Told) -> int:
+    """Return the number of the newest block, 1 while there is none: labels have number 1.
+
+    Parameters
+    ----------
+    told
+        Of which kinds; left out: of any.
+    """
+    query = sa.select(sa.func.max(predictions.c.id)).where(
+        predictions.c.system == system, predictions.c.kind.in_([one.value for one in told or Told])
+    )
     return int(c.execute(query).scalar_one_or_none() or 1)
 
 

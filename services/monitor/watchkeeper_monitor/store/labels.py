@@ -29,6 +29,7 @@ class State(StrEnum):
 
     WAITING = "waiting"  # its prediction was not looked for, or not found
     APPLIED = "applied"  # it is in the profiles
+    ECHOED = "echoed"  # it is in the profiles with what it said itself, and waits all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,10 @@ def read(batch: pa.RecordBatch, hashes: Hashes, received: int) -> Labels:
 
 
 def together(parts: Sequence[Labels]) -> Labels:
-    """Return several as one: of each id the label that became known last, then came last."""
+    """Return several as one: of each id the label that became known last, then came last.
+
+    Of one that was applied twice, what it was counted with last: its prediction, not its echo.
+    """
     texts: dict[str, int] = {}
     columns = []
     for part in parts:
@@ -86,7 +90,8 @@ def together(parts: Sequence[Labels]) -> Labels:
         columns.append(part.columns | {"label": places[part.columns["label"]]})
     hashes = np.concatenate([part.hashes for part in parts])
     whole = joined(columns, [len(part.hashes) for part in parts])
-    order = np.lexsort((whole["received"], whole["time"], hashes))  # stable: the later part wins
+    keys = [whole["received"], whole["time"], hashes]  # stable: of equals the later part wins
+    order = np.lexsort([-whole["echoed"], *keys] if "echoed" in whole else keys)
     last = np.flatnonzero(np.diff(hashes[order], append=~hashes[order][-1:]))
     return Labels(hashes, whole, tuple(texts)).take(order[last])
 
@@ -177,9 +182,9 @@ def waiting(c: sa.Connection, system: str) -> int:
     return int(c.execute(query).scalar_one())
 
 
-def older(c: sa.Connection, system: str, before: datetime) -> list[Listed]:
+def older(c: sa.Connection, system: str, state: State, before: datetime) -> list[Listed]:
     """Return blocks with a label that has waited since before an instant."""
-    return listed(c, system, State.WAITING, labels.c.first_at < before)
+    return listed(c, system, state, labels.c.first_at < before)
 
 
 def of_rows(c: sa.Connection, system: str, hashes: Hashes) -> dict[int, str]:

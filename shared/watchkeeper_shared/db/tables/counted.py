@@ -87,14 +87,15 @@ predictions = table(
 )
 
 # Labels in blocks likewise. A waiting one is looked for among predictions newer than `checked`;
-# an applied one says what is in the profiles now, so that a correction can take it back.
+# an applied one says what is in the profiles now, so that a correction can take it back. One that
+# was applied with what it told itself of its prediction is looked for as well: echoed.
 labels = table(
     "labels",
     "monitor",
     sa.Column("system", sa.String(128), primary_key=True),
     sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("mark", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),  # waiting, applied
+    sa.Column("state", sa.String(16), nullable=False),  # waiting, applied, echoed
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("checked", sa.BigInteger, nullable=False),
     sa.Column("first_at", Instant, nullable=False),  # arrival of the oldest and the newest row

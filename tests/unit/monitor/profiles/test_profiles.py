@@ -11,6 +11,7 @@ from watchkeeper_monitor.grids.columns import encode
 from watchkeeper_monitor.grids.octaves import LATENCY
 from watchkeeper_monitor.profiles import Labelled, Profile
 from watchkeeper_monitor.profiles.exact import EXCESS, Quantity
+from watchkeeper_monitor.profiles.packing import pack
 from watchkeeper_monitor.references.reference import Reference, add_rows
 from watchkeeper_shared.errors import Conflict, InvalidObject, MalformedRecord
 from watchkeeper_shared.testing.builders import a_system
@@ -109,6 +110,18 @@ def test_broken_or_foreign_bytes_are_refused() -> None:
             Profile.from_bytes(GRID, data)
     with pytest.raises(MalformedRecord, match="no profile of grid"):
         Profile.from_bytes(other, whole)
+
+
+def test_what_was_stored_before_labels_of_no_row_were_told_apart_is_read() -> None:
+    profile = profiled(prediction=pa.array([1, 0]), score=pa.array([0.5, 0.25]))
+    bytes_now = profile.to_bytes()
+    place = profile.layout.sections["echoed"][0]
+    vector = pack(np.delete(profile.vector, place))
+    own = profile.extremes.astype("<f8").tobytes() + vector
+    head = b"WKP3" + bytes_now[4:12]
+    before = head + (1).to_bytes(2, "big") + len(own).to_bytes(4, "big") + own
+
+    assert Profile.from_bytes(GRID, before).to_bytes() == bytes_now
 
 
 def test_labels_are_added_or_taken_back_and_nothing_else() -> None:

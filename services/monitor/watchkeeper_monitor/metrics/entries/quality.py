@@ -22,5 +22,9 @@ ENTRIES: dict[str, Entry] = {
     "freshness_seconds": _count(
         "end of the window - time of its newest prediction", 0, "the newest time"
     ),
-    "label_coverage": _count("predictions with a label / predictions", 0),
+    "label_coverage": _count(
+        "predictions with a label / predictions; a label that tells of a prediction that never "
+        "came is none of them",
+        0,
+    ),
 }
