@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from watchkeeper_alerting import outgoing
-from watchkeeper_alerting.exposition import Facts, expose
+from watchkeeper_alerting.exposition import Facts, expose, first_models
 from watchkeeper_alerting.gauges import Caps
 from watchkeeper_alerting.store import alerts, measurements, progress, refusals, tickets
 from watchkeeper_alerting.store.measurements import Filter
@@ -107,9 +107,11 @@ class Exporter(Collector):
         return family
 
     def _facts(self, c: sa.Connection) -> Facts:
+        systems = self._registry.systems()
+        shown = Filter(latest=True, systems=tuple(first_models(systems, self._caps)))
         return Facts(
-            systems=self._registry.systems(),
-            measurements=measurements.select(c, Filter(latest=True), self._caps.rows),
+            systems=systems,
+            measurements=measurements.select(c, shown, self._caps.rows),
             last_prediction=progress.newest_events(c),
             alerts=alerts.open_counts(c),
             tickets=tickets.open_counts(c),

@@ -82,10 +82,15 @@ def expose(facts: Facts, caps: Caps) -> tuple[list[GaugeMetricFamily], Counter[s
     return list(page.families.values()), page.dropped
 
 
+def first_models(systems: Iterable[str], caps: Caps) -> list[str]:
+    """Return the systems that get series; nothing of any other needs to be read."""
+    return sorted(systems)[: caps.models]
+
+
 def _models(facts: Facts, page: Page) -> list[str]:
-    names = sorted(facts.systems)
-    page.dropped["models"] += len(names[page.caps.models :])
-    return names[: page.caps.models]
+    models = first_models(facts.systems, page.caps)
+    page.dropped["models"] += len(facts.systems) - len(models)
+    return models
 
 
 def _counts(facts: Facts, models: Sequence[str], page: Page) -> None:

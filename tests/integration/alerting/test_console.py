@@ -263,7 +263,10 @@ def test_the_first_page_counts_every_series_of_every_system(
         measure(service.database, DAY - timedelta(days=1), metric="js_distance", **older)
 
     with service.database.read() as c:
-        found = {(one.metric, one.rule, one.state): one for one in measurements.tallies(c)}
+        found = {
+            (one.metric, one.rule, one.state): one
+            for one in measurements.tallies(c, ["employment-ma"])
+        }
     page = Visit(service, Role.VIEWER).get("/").text
 
     assert found["js_distance", "drift", "breach"].count == 3
@@ -272,6 +275,32 @@ def test_the_first_page_counts_every_series_of_every_system(
     assert "error" not in {state for _, _, state in found}
     assert "3 of 30" in page
     assert "1 under watch, 1 open alert, 1 open ticket." in page
+
+
+def test_a_large_fleet_is_read_and_shown_a_page_at_a_time(
+    service: RunningService, ids: tuple[str, str]
+) -> None:
+    names = [f"loans-{number:03d}" for number in range(200)]
+    with service.database.transaction() as c:
+        (one,) = c.execute(sa.select(objects).filter_by(name="employment-ma")).mappings()
+        c.execute(sa.insert(objects), [{**one, "name": name} for name in names])
+    for name in ("loans-000", "loans-199"):
+        measure(service.database, DAY, system=name, metric="psi", rule="drift")
+    visit = Visit(service, Role.VIEWER)
+
+    first, second = visit.get("/").text, visit.get("/?first=200").text
+    with service.database.read() as c:
+        read = {one.system for one in measurements.tallies(c, names[:199])}
+
+    assert "201 under watch, 1 open alert, 1 open ticket." in first
+    assert first.index("employment-ma") < first.index("loans-000")  # trouble comes first
+    assert "/systems/loans-198" in first
+    assert "/systems/loans-199" not in first
+    assert 'href="/?first=200"' in first
+    assert "/systems/loans-199" in second
+    assert "More systems" not in second
+    assert visit.get("/?first=5000").text == first
+    assert read == {"loans-000"}
 
 
 POLICY = """\

@@ -67,6 +67,8 @@ def test_the_page_shows_the_newest_window(database: Database, clock: ManualClock
 def test_measurements_that_are_not_even_read_are_said(
     database: Database, clock: ManualClock
 ) -> None:
+    with database.transaction() as c:
+        application.apply(c, [SourceFile("s.yaml", SYSTEM)], "admin", clock.now())
     for metric in ("accuracy", "f1"):
         measure(database, DAY, metric=metric)
 
@@ -74,6 +76,22 @@ def test_measurements_that_are_not_even_read_are_said(
 
     assert 'watchkeeper_exporter_series_dropped_total{reason="series"} 0.0' in whole
     assert 'watchkeeper_exporter_series_dropped_total{reason="series"} 1.0' in cut
+
+
+def test_of_systems_past_the_cap_nothing_is_read(database: Database, clock: ManualClock) -> None:
+    second = SYSTEM.replace("employment-ma", "loans")
+    with database.transaction() as c:
+        for text in (SYSTEM, second):
+            application.apply(c, [SourceFile("s.yaml", text)], "admin", clock.now())
+    measure(database, DAY, value=0.83)
+    for metric in ("accuracy", "f1", "recall"):
+        measure(database, DAY.replace(day=28), system="loans", metric=metric)
+
+    page = scrape(database, clock, Caps(models=1, rows=3))
+
+    assert "employment-ma" in page
+    assert 'watchkeeper_exporter_series_dropped_total{reason="models"} 1.0' in page
+    assert 'watchkeeper_exporter_series_dropped_total{reason="series"} 0.0' in page
 
 
 def test_what_waits_for_the_log_and_what_it_refused_is_shown(

@@ -85,24 +85,34 @@ def fleet(
         The systems with a rule whose breach nobody is told of.
     """
     told = _per_family(open_breaches or {})
+    ordered = by_need(systems, alerts, tickets)
     by_system: defaultdict[str, list[Tally]] = defaultdict(list)
     for one in found:
         by_system[one.system].append(one)
     open_alerts, open_tickets = per_system(alerts), per_system(tickets)
     families = _shown_families(found)
-    rows = [
+    return [
         FleetRow(
             name,
-            system,
+            systems[name],
             tuple(_status(family, by_system[name], told[name, family]) for family in families),
             max((one.window_end for one in by_system[name]), default=None),
             open_alerts[name],
             open_tickets[name],
             name in unheard,
         )
-        for name, system in systems.items()
+        for name in ordered
     ]
-    return sorted(rows, key=lambda row: (-row.open_alerts, -row.open_tickets, row.name))
+
+
+def by_need(
+    systems: Iterable[str],
+    alerts: Mapping[tuple[str, str], int],
+    tickets: Mapping[tuple[str, str], int],
+) -> list[str]:
+    """Return systems in the order of the first page: those with trouble first, then by name."""
+    open_alerts, open_tickets = per_system(alerts), per_system(tickets)
+    return sorted(systems, key=lambda name: (-open_alerts[name], -open_tickets[name], name))
 
 
 def _shown_families(found: Iterable[Tally]) -> list[Family]:

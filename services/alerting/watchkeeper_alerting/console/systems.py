@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from watchkeeper_alerting.api.context import Ctx
 from watchkeeper_alerting.console.access import Visitor
 from watchkeeper_alerting.console.charts import chart
-from watchkeeper_alerting.console.overview import fleet, per_system, tables
+from watchkeeper_alerting.console.overview import by_need, fleet, per_system, tables
 from watchkeeper_alerting.console.pages import PageRoute, page
 from watchkeeper_alerting.console.series import (
     chosen_series,
@@ -32,18 +33,22 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _MOST = 100_000
 _WINDOWS = 400
 _OPEN = 100
+_SYSTEMS = 200
 
 
 @router.get("/")
-def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
-    """Show every system and how it is."""
+def show_fleet(ctx: Ctx, caller: Visitor, first: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """Show systems and how they are, a page of them from the `first` on."""
     with ctx.database.read() as c:
         applied = read_snapshot(c, read_stamp(c))
-        open_tickets = tickets.open_counts(c)
+        open_alerts, open_tickets = alerts.open_counts(c), tickets.open_counts(c)
+        names = by_need(applied.systems, open_alerts, open_tickets)
+        first = first if first < len(names) else 0  # systems were withdrawn meanwhile
+        shown = names[first : first + _SYSTEMS]
         rows = fleet(
-            applied.systems,
-            measurements.tallies(c),
-            alerts.open_counts(c),
+            {name: applied.systems[name] for name in shown},
+            measurements.tallies(c, shown),
+            open_alerts,
             open_tickets,
             alerts.open_metrics(c),
             [name for name in applied.systems if _unheard(applied, name)],
@@ -52,6 +57,10 @@ def show_fleet(ctx: Ctx, caller: Visitor) -> Response:
     return page(
         "fleet.html",
         rows=rows,
+        watched=len(names),
+        open_alerts=sum(map(per_system(open_alerts).__getitem__, names)),
+        open_tickets=sum(map(per_system(open_tickets).__getitem__, names)),
+        following=first + _SYSTEMS if len(names) > first + _SYSTEMS else None,
         withdrawn=applied.withdrawn,
         left_open=per_system(open_tickets),
         unreadable=applied.unreadable,

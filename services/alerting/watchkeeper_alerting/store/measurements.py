@@ -24,6 +24,8 @@ class Filter:
         Windows that start at or after, and end at or before.
     latest
         Only the newest window of each policy, system and version.
+    systems
+        Only these; with `latest` only.
     """
 
     system: str | None = None
@@ -35,6 +37,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     latest: bool = False
+    systems: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,13 @@ def ended_before(c: sa.Connection, wanted: Filter) -> datetime | None:
     return until if is_reached and not wanted.latest else None
 
 
-def tallies(c: sa.Connection) -> list[Tally]:
-    """Return how the newest windows of all systems stand; short, however many series there are."""
+def tallies(c: sa.Connection, systems: Sequence[str]) -> list[Tally]:
+    """Return how the newest windows of some systems stand; short, however many series they have."""
     kept = tuple(measurements.c[name] for name in ("system", "metric", "rule", "state"))
     newest, count = sa.func.max(measurements.c.window_end), sa.func.count()
     query = sa.select(*kept, newest, count).where(measurements.c.current)
-    query = _of_newest_windows(query, Filter(latest=True)).group_by(*kept)
+    wanted = Filter(latest=True, systems=tuple(systems))
+    query = _of_newest_windows(query, wanted).group_by(*kept)
     return [Tally(*row) for row in c.execute(query)]
 
 
@@ -174,6 +178,8 @@ def _of_newest_windows(query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
     windows_wanted = _newest()
     if wanted.system is not None:
         windows_wanted = windows_wanted.where(windows.c.system == wanted.system)
+    if wanted.systems is not None:
+        windows_wanted = windows_wanted.where(windows.c.system.in_(wanted.systems))
     newest = windows_wanted.subquery()
     return query.join(
         newest,
