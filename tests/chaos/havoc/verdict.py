@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from havoc.outcome import Outcome, Row
@@ -67,32 +66,13 @@ def _dead(poison: int, found: Outcome) -> list[str]:
 
 
 def _breaches(found: Outcome, twin: Outcome) -> list[str]:
-    """Compare the breaches that stand: of the same series, over at the same window, as many.
+    """Compare the breaches that stand: as many of the same series, of the same windows.
 
-    A breach keeps the opening window that people were told. Where labels of its first windows
-    came later than those of a later one, that is the later one, in either run; so the two may
-    differ by windows that all breach.
+    Ids may differ: a breach is named by the window that it was raised for, and whose labels came
+    first may differ. Where it began and ended is then moved to what the windows say.
     """
-    mine, theirs = _by_end(found), _by_end(twin)
-    wrong = _compared(
-        "breach",
-        {key: len(openings) for key, openings in mine.items()},
-        {key: len(openings) for key, openings in theirs.items()},
-    )
-    for key in mine.keys() & theirs.keys():
-        for first, last in map(sorted, zip(mine[key], theirs[key], strict=False)):
-            between = [first + n * HOUR for n in range((last - first) // HOUR)]
-            if any(found.measurements[*key[:6], start][-1] != "breach" for start in between):
-                wrong.append(f"breach {key}: opened at {first} in one run and {last} in the other")
-    return wrong
-
-
-def _by_end(one: Outcome) -> dict[Row, list[datetime]]:
-    """Return the opening windows of the breaches of each series that end alike."""
-    ends: dict[Row, list[datetime]] = {}
-    for *series, opened, cleared, state in sorted(one.episodes.values(), key=str):
-        ends.setdefault((*series, cleared, state), []).append(opened)
-    return ends
+    mine, theirs = Counter(found.episodes.values()), Counter(twin.episodes.values())
+    return _compared("breach", mine, theirs)
 
 
 def _told(found: Outcome) -> list[str]:
