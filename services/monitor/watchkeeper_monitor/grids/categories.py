@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from watchkeeper_monitor.grids.texts import Known, texts
 
@@ -70,6 +71,12 @@ class Categories(msgspec.Struct, frozen=True, dict=True):
         codes = np.minimum(np.arange(len(self.values) + len(self.rare) + 1), self.other)
         codes[-1] = self.other if self.open else self.unseen
         return codes.astype(np.int32)
+
+    def named(self, column: Any) -> Any:
+        """Return an Arrow array as texts, null where a value is none of `values`."""
+        words = texts(column)
+        is_named = pc.is_in(words, value_set=pa.array(self.values, pa.string()))
+        return pc.if_else(is_named, words, pa.scalar(None, pa.string()))
 
     def encode(self, column: Any) -> npt.NDArray[np.int32]:
         """Return the code of every value of an Arrow array.

@@ -231,11 +231,16 @@ def _column(batch: pa.RecordBatch | pa.Table, field: str) -> Any:
 
 def _attribute(batch: pa.RecordBatch | pa.Table, name: str) -> Categories:
     """Fix the groups of an attribute, or of an intersection of several."""
-    parts = parts_of(name)
-    columns = [_column(batch, f"groups.{part}") for part in parts]
-    if len(parts) == 1:
-        return Categories.build(name, f"groups.{name}", columns[0], MOST_GROUPS)
-    return Categories.build(name, f"groups.{name}", joined(columns), MOST_CROSSED)
+    columns = {part: _column(batch, f"groups.{part}") for part in parts_of(name)}
+    known = {
+        part: Categories.build(part, f"groups.{part}", column, MOST_GROUPS)
+        for part, column in columns.items()
+    }
+    if name in known:
+        return known[name]
+    # Rows of a window are told apart by its parts: what those do not name would never be seen.
+    named = [known[part].named(column) for part, column in columns.items()]
+    return Categories.build(name, f"groups.{name}", joined(named), MOST_CROSSED)
 
 
 def _numbers(batch: pa.RecordBatch | pa.Table, field: str) -> Floats:

@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 GROUP_ROWS = 100
-_STRANGE = "there is no reference that holds this group, so its rows were not told from others"
+_STRANGE = "no reference names this group, so its rows were not told from others"
 
 
 def measure(

@@ -69,6 +69,13 @@ def _groups(grid: Grid) -> Iterator[str]:
         if "&" not in attribute.name and len(attribute.values) <= 1:
             held = f"only {attribute.values[0]!r}" if attribute.values else "no value"
             yield f"{attribute.field} holds {held}: its groups cannot be compared"
+        elif attribute.rare:
+            count = len(attribute.values)
+            more = f"{count + len(attribute.rare):,}{' and more' * attribute.open}"
+            yield (
+                f"{attribute.field} holds {more} groups: the {count} commonest are compared, the "
+                "others are not watched; join rare ones, or watch them as a system of their own"
+            )
 
 
 def _empty(field: str) -> str:

@@ -215,3 +215,30 @@ def test_a_regression_has_its_prediction_among_the_axes() -> None:
 
     assert [axis.name for axis in grid.axes] == ["AGEP", "score", "prediction"]
     assert (grid.classes, grid.positive) == ((), -1)
+
+
+def test_an_intersection_names_no_group_that_its_parts_do_not() -> None:
+    """Rows of a window are told apart by the parts: no row of such a group would be counted."""
+    groups = [f"g{number:02d}" for number in range(24)] * 2 + ["g00"]
+    rows = pa.record_batch(
+        {
+            "prediction": pa.array([0, 1] * 24 + [0]),
+            "groups.SEX": pa.array(["1"] * 24 + ["2"] * 24 + [None]),
+            "groups.RAC1P": pa.array(groups),
+        }
+    )
+    crossed = {"SEX&RAC1P": {"reference": "1&g00"}}
+    spec = a_system(groups={"SEX": {"reference": "1"}, "RAC1P": {"reference": "g00"}} | crossed)
+    grid = Grid.build(rows, spec, "1")
+    _, common, both = grid.attributes
+
+    (crossing,) = grid.crossings
+    codes = crossing.codes(
+        np.stack([one.encode(rows.column(one.field)) for one in grid.attributes[:2]])
+    )
+
+    counted = np.bincount(codes, minlength=both.codes)
+    assert len(common.values) == 20
+    assert set(both.values) == {f"{sex}&{group}" for sex in "12" for group in common.values}
+    assert counted[: len(both.values)].tolist() == [1] * 40
+    assert (counted[both.other], counted[both.unseen], counted[both.null]) == (8, 0, 1)

@@ -114,7 +114,7 @@ def test_a_group_that_the_reference_never_held_is_not_said_to_be_empty() -> None
     values = measured(profiled(strangers, ("SEX=7",)))
 
     assert {one.value for one in values.values() if one.segment == "SEX=7"} == {None}
-    assert "no reference that holds this group" in values["volume", "", "SEX=7"].note
+    assert "no reference names this group" in values["volume", "", "SEX=7"].note
 
 
 def test_only_the_slices_asked_for_are_read_back() -> None:

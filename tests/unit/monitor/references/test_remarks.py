@@ -56,6 +56,17 @@ def test_a_constant_number_is_named_with_the_number() -> None:
     ]
 
 
+def test_groups_that_are_not_watched_are_counted() -> None:
+    groups = [f"g{number:02d}" for number in range(24)]
+
+    (remark,) = remarks(reference(4, groups__SEX=groups))
+
+    assert remark == (
+        "groups.SEX holds 24 groups: the 20 commonest are compared, the others are not watched; "
+        "join rare ones, or watch them as a system of their own"
+    )
+
+
 def test_texts_in_a_column_of_numbers_are_named_as_what_they_are() -> None:
     (remark,) = remarks(reference(features__AGEP=["forty"] * COUNT))
 
