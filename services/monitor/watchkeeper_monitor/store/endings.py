@@ -73,7 +73,7 @@ def limits(c: sa.Connection, scope: Scope, before: datetime, lookback: int | Non
         How many windows before it are looked at then; None where its policy is gone, and
         provisional windows wait for nothing.
     """
-    bounds = sa.select(windows.c.start, windows.c.end).where(*_of(windows, scope))
+    bounds = sa.select(windows.c.start, windows.c.end).where(*scope.rows_of(windows))
     backwards = bounds.order_by(windows.c.start.desc()).limit(1)
     moves = windows.c.judged_at >= before
     if lookback is not None:
@@ -105,10 +105,10 @@ def remove(c: sa.Connection, system: str, before: datetime, lookbacks: Lookbacks
     _note(c, scope, until)
     c.execute(
         sa.delete(measurements).where(
-            *_of(measurements, scope), measurements.c.window_start.in_(starts)
+            *scope.rows_of(measurements), measurements.c.window_start.in_(starts)
         )
     )
-    c.execute(sa.delete(windows).where(*_of(windows, scope), windows.c.start.in_(starts)))
+    c.execute(sa.delete(windows).where(*scope.rows_of(windows), windows.c.start.in_(starts)))
     return len(starts)
 
 
@@ -126,7 +126,7 @@ def _over(
         over = limits(c, scope, before, lookbacks.get(scope.policy))
         if over is not None:
             mine = sa.select(windows.c.start).where(
-                *_of(windows, scope), windows.c.start < over.floor, ~_is_kept(over.until)
+                *scope.rows_of(windows), windows.c.start < over.floor, ~_is_kept(over.until)
             )
             query = mine.order_by(windows.c.start).limit(WINDOWS_AT_ONCE)
             starts = list(c.execute(query).scalars())
@@ -210,14 +210,6 @@ def _note(c: sa.Connection, scope: Scope, until: datetime) -> None:
             index_elements=list(key),
             set_={"until": sa.case((later, fresh.excluded.until), else_=ended.c.until)},
         )
-    )
-
-
-def _of(table: sa.Table, scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.policy == scope.policy,
-        table.c.system == scope.system,
-        table.c.version == scope.version,
     )
 
 

@@ -59,17 +59,13 @@ def reaching(c: sa.Connection, scope: Scope, since: datetime) -> dict[Series, li
     A breach that is raised now opens where one of them does, or later. With them come the other
     episodes that were raised for such a window, and have moved since: their names are taken.
     """
-    of_scope = (
-        episodes.c.policy == scope.policy,
-        episodes.c.system == scope.system,
-        episodes.c.version == scope.version,
-    )
+    mine = scope.rows_of(episodes)
     reach = sa.or_(episodes.c.cleared_window.is_(None), episodes.c.cleared_window >= since)
-    openings = sa.select(episodes.c.opened_window).where(*of_scope, reach)
+    openings = sa.select(episodes.c.opened_window).where(*mine, reach)
     raised = sa.func.coalesce(episodes.c.first_opened, episodes.c.opened_window)
     rows = c.execute(
         sa.select(episodes)
-        .where(*of_scope, sa.or_(reach, episodes.c.first_opened >= since, raised.in_(openings)))
+        .where(*mine, sa.or_(reach, episodes.c.first_opened >= since, raised.in_(openings)))
         .order_by(episodes.c.opened_window, episodes.c.generation)
     )
     found: defaultdict[Series, list[Episode]] = defaultdict(list)

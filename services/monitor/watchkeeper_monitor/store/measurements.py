@@ -13,14 +13,6 @@ from watchkeeper_monitor.store.windows import Judged, Scope
 from watchkeeper_shared.db.tables import measurements
 
 
-def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        measurements.c.policy == scope.policy,
-        measurements.c.system == scope.system,
-        measurements.c.version == scope.version,
-    )
-
-
 def replace(
     c: sa.Connection,
     scope: Scope,
@@ -33,7 +25,7 @@ def replace(
     Numbers of the same revision are provisional ones and go; those of an older revision
     were final once, and stay beside the new ones.
     """
-    same_window = (*_of(scope), measurements.c.window_start == judged.window.start)
+    same_window = (*scope.rows_of(measurements), measurements.c.window_start == judged.window.start)
     is_current = measurements.c.current.is_(True)
     c.execute(
         sa.delete(measurements).where(
@@ -51,7 +43,7 @@ def settle(c: sa.Connection, scope: Scope, judged: Judged) -> None:
     c.execute(
         sa.update(measurements)
         .where(
-            *_of(scope),
+            *scope.rows_of(measurements),
             measurements.c.window_start == judged.window.start,
             measurements.c.current.is_(True),
         )

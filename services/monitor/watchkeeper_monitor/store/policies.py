@@ -21,9 +21,7 @@ def judged_by(c: sa.Connection, scope: Scope, series: Series) -> Applied[Oversig
     newest = (
         sa.select(measurements.c.policy_hash)
         .where(
-            measurements.c.policy == scope.policy,
-            measurements.c.system == scope.system,
-            measurements.c.version == scope.version,
+            *scope.rows_of(measurements),
             measurements.c.rule == series.rule,
             measurements.c.metric == series.metric,
             measurements.c.column == series.column,

@@ -41,9 +41,7 @@ class Settled:
 
 def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        _ONE.policy == scope.policy,
-        _ONE.system == scope.system,
-        _ONE.version == scope.version,
+        *scope.rows_of(measurements),
         _ONE.current.is_(True),
         _ONE.status.in_((Status.FINAL.value, Status.AMENDED.value)),
     )

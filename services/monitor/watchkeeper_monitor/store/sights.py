@@ -72,9 +72,7 @@ def _decode(data: bytes) -> dict[Key, Sight]:
 
 def _of(scope: Scope, reference: str, scale: int) -> tuple[sa.ColumnElement[bool], ...]:
     return (
-        sights.c.policy == scope.policy,
-        sights.c.system == scope.system,
-        sights.c.version == scope.version,
+        *scope.rows_of(sights),
         sights.c.reference == reference,
         sights.c.scale == scale,
     )

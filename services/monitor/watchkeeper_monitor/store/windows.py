@@ -23,6 +23,14 @@ class Scope:
     system: str
     version: str
 
+    def rows_of(self, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+        """Return the conditions that choose this scope's rows of a table."""
+        return (
+            table.c.policy == self.policy,
+            table.c.system == self.system,
+            table.c.version == self.version,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -49,14 +57,6 @@ class Judged:
     seen: int | None = None
 
 
-def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        windows.c.policy == scope.policy,
-        windows.c.system == scope.system,
-        windows.c.version == scope.version,
-    )
-
-
 def _judged(row: sa.Row[Any]) -> Judged:
     return Judged(
         window=Span(row.start, row.end),
@@ -71,7 +71,7 @@ def _judged(row: sa.Row[Any]) -> Judged:
 
 def get(c: sa.Connection, scope: Scope, window: Span) -> Judged | None:
     """Return the window that starts there, if one was ever judged."""
-    query = sa.select(windows).where(*_of(scope), windows.c.start == window.start)
+    query = sa.select(windows).where(*scope.rows_of(windows), windows.c.start == window.start)
     row = c.execute(query).one_or_none()
     return None if row is None else _judged(row)
 
@@ -116,7 +116,7 @@ def newest_with_rows(
     c: sa.Connection, scope: Scope, before: datetime | None = None
 ) -> Judged | None:
     """Return the newest window that has predictions, of all or of those before an instant."""
-    query = sa.select(windows).where(*_of(scope), windows.c.rows > 0)
+    query = sa.select(windows).where(*scope.rows_of(windows), windows.c.rows > 0)
     if before is not None:
         query = query.where(windows.c.start < before)
     row = c.execute(query.order_by(windows.c.start.desc()).limit(1)).one_or_none()
@@ -126,7 +126,7 @@ def newest_with_rows(
 def starts(c: sa.Connection, scope: Scope, among: Iterable[Span]) -> frozenset[datetime]:
     """Return which of these windows were judged already, by their starts."""
     wanted = [window.start for window in among]
-    query = sa.select(windows.c.start).where(*_of(scope), windows.c.start.in_(wanted))
+    query = sa.select(windows.c.start).where(*scope.rows_of(windows), windows.c.start.in_(wanted))
     return frozenset(c.execute(query).scalars())
 
 
@@ -135,7 +135,7 @@ def settled_between(
 ) -> frozenset[datetime]:
     """Return the starts of the settled windows from `first` to `last`, both included."""
     query = sa.select(windows.c.start).where(
-        *_of(scope),
+        *scope.rows_of(windows),
         windows.c.start >= first,
         windows.c.start <= last,
         windows.c.status != Status.PROVISIONAL.value,
@@ -145,7 +145,7 @@ def settled_between(
 
 def judged_since(c: sa.Connection, scope: Scope, instant: datetime) -> frozenset[datetime]:
     """Return the starts of windows that were judged after an instant."""
-    query = sa.select(windows.c.start).where(*_of(scope), windows.c.judged_at > instant)
+    query = sa.select(windows.c.start).where(*scope.rows_of(windows), windows.c.judged_at > instant)
     return frozenset(c.execute(query).scalars())
 
 
@@ -177,7 +177,7 @@ def put(c: sa.Connection, scope: Scope, judged: Judged) -> None:
 def note(c: sa.Connection, scope: Scope, judged: Judged) -> None:
     """Note what was seen of a window that says what it said before."""
     same = windows.c.start == judged.window.start
-    c.execute(sa.update(windows).where(*_of(scope), same).values(seen=judged.seen))
+    c.execute(sa.update(windows).where(*scope.rows_of(windows), same).values(seen=judged.seen))
 
 
 def seen_between(
@@ -185,7 +185,7 @@ def seen_between(
 ) -> dict[Span, int | None]:
     """Return what was seen of the windows that start from `first` to `last`, both included."""
     query = sa.select(windows.c.start, windows.c.end, windows.c.seen).where(
-        *_of(scope), windows.c.start >= first, windows.c.start <= last
+        *scope.rows_of(windows), windows.c.start >= first, windows.c.start <= last
     )
     return {Span(start, end): seen for start, end, seen in c.execute(query)}
 
