@@ -23,7 +23,7 @@ class RejectCode(StrEnum):
     FORBIDDEN_SYSTEM = "forbidden_system"  # the key may not publish for it
     UNKNOWN_CLASS = "unknown_class"
     TOO_LONG = "too_long"  # a text over its cap
-    CONFLICTING_ID = "conflicting_id"  # one id, two different predictions, in one request
+    CONFLICTING_ID = "conflicting_id"  # one id, two different predictions
     UNSUPPORTED = "unsupported"  # a content type or an encoding nobody agreed on
 
 
