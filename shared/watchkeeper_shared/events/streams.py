@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from watchkeeper_shared.errors import MalformedRecord
-from watchkeeper_shared.events.envelopes import unpacked_size
 from watchkeeper_shared.events.plans import Plan, Written, plan_of
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
 from watchkeeper_shared.events.shapes import MAX_CELLS, MAX_COLUMNS, fit, shape_of, unfit
+from watchkeeper_shared.events.unpacking import unpacked_size
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """The most that one stream may hold once unpacked."""
