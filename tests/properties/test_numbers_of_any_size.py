@@ -55,7 +55,7 @@ def profile_of(batch: pa.RecordBatch, grid: Grid) -> Profile:
 
 
 @pytest.mark.parametrize("grid", [BARE, KNOWN], ids=["without a reference", "with one"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), rows=pairs)
 def test_any_split_in_any_order_gives_the_same_bytes(
     grid: Grid, data: st.DataObject, rows: list[tuple[float, float]]
@@ -91,6 +91,18 @@ def test_labels_that_are_corrected_leave_no_trace(
     corrected.add_labels(mistaken, sign=-1)
 
     assert corrected.to_bytes() == profile_of(right, grid).to_bytes()
+
+
+@pytest.mark.parametrize("grid", [BARE, KNOWN], ids=["without a reference", "with one"])
+def test_what_labels_added_can_be_left_out(grid: Grid) -> None:
+    batch = rows_of([(3e5, 2.9e5), (3.0, 2.0), (1e-6, 2e-6), (4.0, 1e9)])
+    unlabelled = Profile.empty(grid)
+    unlabelled.add_predictions(encode(batch, grid))
+    both = Profile.empty(grid)
+    add_rows(both, batch)
+
+    assert both.without_labels().to_bytes() == unlabelled.to_bytes()
+    assert both.labelled == 4
 
 
 def is_not_tiny(number: float) -> bool:
