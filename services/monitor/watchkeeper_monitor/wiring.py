@@ -22,6 +22,7 @@ from watchkeeper_monitor.flush.flushing import OWNER, Flusher
 from watchkeeper_monitor.flush.versions import Versions
 from watchkeeper_monitor.judge.judge import Judge
 from watchkeeper_monitor.judge.keeping import Keeper
+from watchkeeper_monitor.judge.late_labels import LateLabels
 from watchkeeper_monitor.meters import Meters
 from watchkeeper_monitor.partitions import CONSUMER, Partitions
 from watchkeeper_monitor.records import intake
@@ -126,6 +127,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
     baselines = Baselines(registry)
     shelf = Shelf(pace.index_memory)
 
+    late_labels = LateLabels(database, registry, baselines, shelf, clock, pace, meters)
     keeper = Keeper(database, registry, baselines, clock, retention, pace, meters)
     watchdog = Watchdog(clock, max(pace.stall_timeout, 3 * pace.flush_interval))
     stops = Stops(pace.tolerance, pace.dead_letter_pause, clock, meters.show_stopped)
@@ -145,7 +147,7 @@ def build(  # noqa: PLR0913 - one argument per thing that a process has once
         registry,
         clock,
         Committer(database, registry, clock, flusher, versions, meters),
-        Judge(database, registry, baselines, shelf, clock, name, pace, meters, keeper),
+        Judge(database, registry, baselines, clock, name, pace, meters, late_labels, keeper),
         pace,
         meters,
         watchdog,

@@ -15,10 +15,10 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from watchkeeper_monitor.flush.joining import Joiner
 from watchkeeper_monitor.judge.agenda import Agenda, Planner, Task
 from watchkeeper_monitor.judge.aside import Aside
 from watchkeeper_monitor.judge.keeping import Keeper
+from watchkeeper_monitor.judge.late_labels import LateLabels
 from watchkeeper_monitor.judge.measuring import judge_window
 from watchkeeper_monitor.judge.retiring import Retirer
 from watchkeeper_monitor.judge.rota import Rota
@@ -26,12 +26,10 @@ from watchkeeper_monitor.judge.sharing import JUDGES, PRESENT, Sharing
 from watchkeeper_monitor.judge.telling import Teller
 from watchkeeper_monitor.judge.tide import Lag, Tide, tide
 from watchkeeper_monitor.meters import Meters
-from watchkeeper_monitor.profiles.segments import slices_of
 from watchkeeper_monitor.references.baselines import Baselines
 from watchkeeper_monitor.rule.episodes import TurnKind
 from watchkeeper_monitor.settings import Pace
-from watchkeeper_monitor.store import labels, merging, panes, progress, tallies, windows
-from watchkeeper_monitor.store.shelf import Shelf
+from watchkeeper_monitor.store import panes, progress, tallies, windows
 from watchkeeper_monitor.store.windows import Scope
 from watchkeeper_monitor.windows.spans import DEFAULT_WINDOW, Span, Status, settled
 from watchkeeper_shared.clock import Clock
@@ -62,12 +60,12 @@ class Judge:
     ----------
     database, registry, baselines, clock
         Where state is, what is applied, on which grids, and how time passes.
-    shelf
-        Blocks of the prediction index in memory.
     holder
         Who holds the leases.
     pace, meters
         How often, and what is told about it.
+    late_labels
+        Joins them before windows are judged.
     keeper
         Ends what was kept long enough, when there is nothing else to do.
     """
@@ -77,22 +75,21 @@ class Judge:
         database: Database,
         registry: Registry,
         baselines: Baselines,
-        shelf: Shelf,
         clock: Clock,
         holder: str,
         pace: Pace,
         meters: Meters,
+        late_labels: LateLabels,
         keeper: Keeper,
     ) -> None:
         self._database = database
         self._registry = registry
         self._baselines = baselines
-        self._shelf = shelf
         self._clock = clock
         self._holder = holder
         self._pace = pace
         self._meters = meters
-        self._joined_at: dict[str, int] = {}
+        self._late_labels = late_labels
         self._keeper = keeper
         self._aside = Aside("judge", ASIDE, clock, meters)
         self._rota, self._more = Rota(), False
@@ -133,7 +130,7 @@ class Judge:
         """Do what is due of one system; return whether more is waiting."""
 
         def work() -> bool:
-            more = self._join(system, spec)
+            more = self._late_labels.step(system, spec, partial(self._holds_now, system))
             self._retire(system, spec)
             return self._judge(system, spec, lag) or more
 
@@ -208,33 +205,6 @@ class Judge:
             leases.release(c, PRESENT + self._holder, self._holder)
             for system in (*self._registry.systems(), *self._registry.withdrawn()):
                 leases.release(c, JUDGES + system, self._holder)
-
-    def _join(self, system: str, spec: AISystem) -> bool:
-        """Join waiting labels and keep the index in shape, if anything came since the last time."""
-        policies = self._registry.policies_for(system)
-        slices = slices_of(rule for one in policies for rule in one.spec.rules)
-        horizon = self._pace.label_horizon
-        with self._database.read() as c:
-            seen = progress.rows_seen(c, system)
-            if self._joined_at.get(system) == seen:
-                return False
-            joiner = Joiner(c, self._shelf, system, spec, self._baselines, slices)
-            before = self._clock.now() - self._pace.label_patience
-            if not joiner.is_due(before) and not merging.is_due(c, system, horizon):
-                self._joined_at[system] = seen
-                return False
-        with self._database.transaction() as c:
-            now = self._clock.now()
-            if not self._holds_lease(c, system, now):
-                return False
-            done = Joiner(c, self._shelf, system, spec, self._baselines, slices).step(before)
-            merged = merging.merge(c, self._shelf, system, horizon)
-            tallies.count(c, {(system, "label_unknown"): done.given_up} if done.given_up else {})
-            tallies.put(c, system, "labels_waiting", labels.waiting(c, system))
-        self._meters.labels_joined.inc(done.labels)
-        if not done.more and not merged:
-            self._joined_at[system] = seen
-        return done.more or merged
 
     def _judge(self, system: str, spec: AISystem, lag: Lag) -> bool:
         now = self._clock.now()
