@@ -14,6 +14,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from watchkeeper_shared.events.batches import distinct
 from watchkeeper_shared.events.cells import Cells, fit_cells
 from watchkeeper_shared.events.refusals import Refusals, as_mask
 from watchkeeper_shared.events.rejects import Reject, RejectCode
@@ -130,7 +131,8 @@ class _Check:
             self._refuse(empty, RejectCode.MISSING_FIELD, lambda _: f"{name} is empty")
 
     def _refuse(self, bad: pa.Array, code: RejectCode, detail: Callable[[int], str]) -> None:
-        self._refusals.add(as_mask(bad), code, detail)
+        if bad.true_count:
+            self._refusals.add(as_mask(bad), code, detail)
 
     def _check_identity(self) -> None:
         system = self._columns["system"]
@@ -159,8 +161,7 @@ class _Check:
     @cached_property
     def _said(self) -> list[str]:
         """The versions that are in the batch, in the order in which they come."""
-        found: list[str] = self._columns["version"].drop_null().unique().to_pylist()
-        return found
+        return distinct(self._columns["version"])
 
     def _check_times(self) -> None:
         limit = pa.scalar(self._now + FUTURE, INSTANT)

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from watchkeeper_monitor.flush.contradictions import contradicting, tell
 from watchkeeper_monitor.flush.newcomers import Newcomers, Rows, echoes
@@ -37,7 +36,7 @@ from watchkeeper_shared.db import outbox, positions
 from watchkeeper_shared.db.positions import Claim
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.eventlog.port import TopicPartition
-from watchkeeper_shared.events.batches import concatenate
+from watchkeeper_shared.events.batches import concatenate, distinct
 from watchkeeper_shared.events.letters import letter
 from watchkeeper_shared.events.rejects import RejectCode
 from watchkeeper_shared.events.rows import Kind
@@ -223,17 +222,13 @@ class Flusher:
         limit = np.datetime64((before - lateness).replace(tzinfo=None), "us").astype(np.int64)
         return int(np.count_nonzero(rows.times < limit))
 
-    def _by_pane(self, system: str, rows: Rows) -> list[tuple[PaneKey, Rows]]:
+    def _by_pane(self, system: str, rows: Rows) -> Iterator[tuple[PaneKey, Rows]]:
         length = pane_length(one.spec.window for one in self._registry.policies_for(system))
         spec = self._registry.systems()[system]
-        starts = panes_of(rows.times, length)
-        found = []
-        for version, mine in _by_version(rows.batch):
+        for version, own in _by_version(rows):
             baseline = self._baselines.current(system, spec, version)
-            for start in _distinct(starts[mine]):
-                key = PaneKey(system, version, baseline.key, pane_at(start, length))
-                found.append((key, rows.where(mine & (starts == start))))
-        return found
+            for start, part in own.parted(panes_of(own.times, length)):
+                yield PaneKey(system, version, baseline.key, pane_at(start, length)), part
 
     def _grid(self, key: PaneKey) -> Grid:
         spec = self._registry.systems()[key.system]
@@ -253,18 +248,13 @@ class Flusher:
         news.add(key.system, Entries.of(key, rows.hashes, encoded, _class_scores(rows, grid)))
 
 
-def _by_version(batch: pa.RecordBatch) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _by_version(rows: Rows) -> Iterator[tuple[str, Rows]]:
     """Yield each version and its rows, in the order in which they come."""
-    column = batch.column("version")
-    for version in column.unique().to_pylist():
-        yield version, np.asarray(pc.equal(column, version))
-
-
-def _distinct(starts: NDArray[np.int64]) -> list[int]:
-    """Return the distinct values, ascending; they come in long runs, which needs no sort of all."""
-    firsts = np.flatnonzero(np.diff(starts, prepend=~starts[:1]))
-    found: list[int] = np.unique(starts[firsts]).tolist()
-    return found
+    column = rows.batch.column("version")
+    versions = distinct(column)
+    for version in versions:
+        is_all = len(versions) == 1
+        yield version, rows if is_all else rows.where(np.asarray(pc.equal(column, version)))
 
 
 def _class_scores(rows: Rows, grid: Grid) -> Floats | None:

@@ -14,6 +14,7 @@ from watchkeeper_monitor.records.singles import Single, rows_in
 from watchkeeper_shared.db.registry import Registry
 from watchkeeper_shared.errors import MalformedRecord, RetryableError, StoreUnavailable
 from watchkeeper_shared.eventlog.port import Record
+from watchkeeper_shared.events.batches import distinct
 from watchkeeper_shared.events.codec import Decoded, decode_items
 from watchkeeper_shared.events.headers import parse
 from watchkeeper_shared.events.rejects import RejectCode
@@ -101,7 +102,7 @@ def _admitted(batch: pa.RecordBatch, system: str, admit: Admit) -> pa.RecordBatc
     if "version" not in batch.schema.names:
         return batch
     version = batch.column("version")
-    said = version.drop_null().unique().to_pylist()
+    said = distinct(version)
     known = admit(system, said)
     if set(said) <= set(known):
         return batch

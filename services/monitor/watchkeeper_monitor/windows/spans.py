@@ -75,7 +75,7 @@ def pane_length(specs: Iterable[WindowSpec]) -> timedelta:
 def panes_of(times: NDArray[np.int64], pane: timedelta) -> NDArray[np.int64]:
     """Return the start of the pane of each time; both in microseconds since 1970."""
     length = pane // MICROSECOND
-    return np.asarray(times - times % length, dtype=np.int64)
+    return np.asarray(times // length * length, dtype=np.int64)
 
 
 def pane_at(start_micros: int, pane: timedelta) -> Span:
