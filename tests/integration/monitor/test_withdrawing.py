@@ -172,23 +172,43 @@ def test_silence_after_it_was_put_in_force_again_is_told(breached: Any) -> None:
     assert [(kind, event.rule) for kind, event in breached.told()] == [("opened", "volume")]
 
 
-def test_the_window_of_the_withdrawal_is_judged_by_its_rows_and_not_by_how_many(
-    referenced: Any,
-) -> None:
-    """Half a day of traffic is no loss of traffic where nobody watched the other half."""
+@pytest.fixture
+def at_noon(referenced: Any) -> Any:
+    """A world in which AGE drifts, and the day that shows it is not over."""
     referenced.policy([DRIFT, {**VOLUME, "breach": 300}])
     referenced.go_to(0.5)
     referenced.predict(0, 200, drifted=True)
     referenced.settle()
     withdraw(referenced)
-    referenced.go_to(5)
-    restore(referenced)
-    rested(referenced)
+    return referenced
 
-    ((value, state, reason),) = numbers(referenced, "volume")
+
+def test_the_window_of_a_withdrawal_is_judged_by_its_rows_and_not_by_how_many(
+    at_noon: Any,
+) -> None:
+    """Half a day of traffic is no loss of traffic where nobody watched the other half."""
+    at_noon.go_to(0.6)
+    restore(at_noon)
+    at_noon.go_to(1.1)
+    rested(at_noon)
+
+    ((value, state, reason),) = numbers(at_noon, "volume")
     assert (value, state) == (None, "insufficient")
     assert "the system was withdrawn from " in reason
-    assert [event.rule for _, event in referenced.told()] == ["drift"]
+    assert [event.rule for _, event in at_noon.told()] == ["drift"]
+
+
+def test_what_was_over_before_it_came_back_is_settled_and_wakes_nobody(at_noon: Any) -> None:
+    at_noon.go_to(5)
+    restore(at_noon)
+    at_noon.predict(5, drifted=True)
+    at_noon.go_to(6.1)
+    rested(at_noon)
+
+    assert [status for status, _ in windows(at_noon).values()] == ["final", "final"]
+    ((kind, event),) = at_noon.told()
+    assert (kind, event.rule) == ("opened", "drift")
+    assert event.opened_window == max(windows(at_noon))
 
 
 def test_what_was_measured_is_kept_bounded_all_the_same(breached: Any) -> None:

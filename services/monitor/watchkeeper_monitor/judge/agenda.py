@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from watchkeeper_monitor.judge.tide import Tide
 from watchkeeper_monitor.store import endings, panes, reading, windows
 from watchkeeper_monitor.store.panes import DirtyPane
-from watchkeeper_monitor.store.windows import Scope
+from watchkeeper_monitor.store.windows import Judged, Scope
 from watchkeeper_monitor.windows.scales import ends_over, reach
 from watchkeeper_monitor.windows.spans import (
     DEFAULT_WINDOW,
@@ -39,11 +39,15 @@ MOST_EMPTY = 7
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One window to judge under one policy (None: the default window, without rules)."""
+    """One window to judge under one policy (None: the default window, without rules).
+
+    What it says `is_news`, unless its rows and its end are older than a withdrawal of the system.
+    """
 
     scope: Scope
     window: Span
     policy: Applied[OversightPolicy] | None = field(compare=False)
+    is_news: bool = field(default=True, compare=False)
 
     @property
     def spec(self) -> WindowSpec:
@@ -213,10 +217,15 @@ class Planner:
             policy = self._policies.get(scope.policy)
             if policy is None and scope.policy:
                 continue  # the policy is gone, and its windows stay as they were
-            task = Task(scope, judged.window, policy)
+            task = Task(scope, judged.window, policy, is_news=not self._is_past(judged))
             if self._is_settled(task):
                 found.add(task)
         return found
+
+    def _is_past(self, judged: Judged) -> bool:
+        """Return whether a window was over, with its rows, before the system came back."""
+        last = max(judged.window.end, judged.judged_at)
+        return any(last <= pause.end for pause in self._pauses)
 
     def _is_settled(self, task: Task) -> bool:
         mark, lateness = self._tide.watermark, task.spec.lateness_delta

@@ -237,7 +237,7 @@ class Judge:
         now = self._clock.now()
         since: dict[Scope, Task] = {}
         for task in agenda.tasks:
-            if self._judge_window(c, task, spec, found, now):
+            if self._judge_window(c, task, spec, found, now) and task.is_news:
                 since.setdefault(task.scope, task)
         for scope, first in since.items():
             if first.policy is None:
