@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -305,20 +306,27 @@ def test_the_sample_behind_a_breach_is_frozen_with_it(referenced: Any) -> None:
     assert frozen.window_start == opened.window.start
 
 
-def test_a_past_breach_is_told_though_later_labels_come_after_its_own(referenced: Any) -> None:
-    """Labels of the fifth day come first, then those of the first two, then what lay between."""
+def learning(world: Any) -> Callable[[list[int], int], list[tuple[str, Any]]]:
+    """Let a week go by; return what is told of accuracy when labels of some days come."""
     ids = []
     for day in range(7):
-        referenced.go_to(day + 1)
-        ids.append(referenced.predict(day))
-        referenced.settle()
+        world.go_to(day + 1)
+        ids.append(world.predict(day))
+        world.settle()
 
     def learn(days: list[int], kind: int) -> list[tuple[str, Any]]:
         for day in days:
-            referenced.label(ids[day], labels_of(referenced, ids[day], kind))
-        referenced.settle()
-        referenced.clock.advance(timedelta(hours=1))
-        return [(kind, event) for kind, event in referenced.told() if event.rule == "accuracy"]
+            world.label(ids[day], labels_of(world, ids[day], kind))
+        world.settle()
+        world.clock.advance(timedelta(hours=1))
+        return [(kind, event) for kind, event in world.told() if event.rule == "accuracy"]
+
+    return learn
+
+
+def test_a_past_breach_is_told_though_later_labels_come_after_its_own(referenced: Any) -> None:
+    """Labels of the fifth day come first, then those of the first two, then what lay between."""
+    learn = learning(referenced)
 
     ((_, first),) = learn([4], BAD)
     ((moved, joined),) = learn([0, 1], BAD)
@@ -330,3 +338,20 @@ def test_a_past_breach_is_told_though_later_labels_come_after_its_own(referenced
     assert told == [("opened", 2, False), ("cleared", 2, False), ("updated", 6, True)]
     assert split[1][1].cleared_window.day == 4
     assert split[2][1].first_opened is None
+
+
+def test_a_breach_is_raised_anew_for_a_window_whose_breach_has_moved_away(referenced: Any) -> None:
+    """Raised for the third day, found to begin on the first, and then to be over on the second."""
+    learn = learning(referenced)
+    ((_, first),) = learn([2], BAD)
+    learn([3], GOOD)
+    learn([0, 1], BAD)
+    ((_, moved),) = learn([1, 2], GOOD)
+
+    again = learn([2], BAD)
+
+    assert moved.breach == first.breach
+    assert (moved.opened_window.day, moved.cleared_window.day, moved.first_opened.day) == (2, 3, 4)
+    assert [kind for kind, _ in again] == ["opened", "cleared"]
+    assert {event.opened_window for _, event in again} == {first.opened_window}
+    assert {event.breach for _, event in again} != {first.breach}
