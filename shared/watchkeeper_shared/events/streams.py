@@ -90,9 +90,11 @@ def _refuse_bombs(value: bytes) -> bytes:
 def _taken(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch of canonical columns, validated, without those that are all null."""
     _check(batch)
-    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-    filled = {name: column for name, column in columns.items() if not _is_empty(column)}
-    return batch if len(filled) == len(columns) else pa.RecordBatch.from_pydict(filled)
+    rows, columns = batch.num_rows, batch.columns
+    if all(column.null_count < rows for column in columns):
+        return batch
+    named = zip(batch.schema.names, columns, strict=True)
+    return pa.RecordBatch.from_pydict({name: one for name, one in named if not _is_empty(one)})
 
 
 def _table(batches: list[pa.RecordBatch], schema: pa.Schema, plan: Plan) -> pa.Table:
