@@ -12,9 +12,10 @@ from datetime import timedelta
 
 from watchkeeper_alerting.applying.documents import Document
 from watchkeeper_alerting.applying.located import Mistake
-from watchkeeper_shared.metric_names import Worse, family_of, range_of, worse
+from watchkeeper_shared.metric_names import Family, Worse, family_of, range_of, worse
 from watchkeeper_shared.specs import OversightPolicy, Rule
 
+_COUNTED = ("volume", "freshness_seconds", "label_coverage")
 MOST_LATENESS = timedelta(days=30)
 """No window breaches before its lateness is over; what comes later amends it."""
 
@@ -62,7 +63,24 @@ def _out_of_range(rule: Rule, name: str, limit: float) -> str:
         return f"{rule.metric} lies {_span(low, high)}, got {name} {limit:g}{hint}"
     if limit == (high if rule.below else low):
         return f"every value of {rule.metric} is past {name} {limit:g}: it lies {_span(low, high)}"
+    if name == "breach" and limit == (low if rule.below else high) and _is_sampled(rule.metric):
+        return (
+            f"{rule.metric} lies {_span(low, high)}, so no evidence could show that it is past "
+            f"breach {limit:g}; write a limit inside, such as {_inside(limit)}"
+        )
     return ""
+
+
+def _is_sampled(metric: str) -> bool:
+    """Return whether a breach needs evidence that the truth is past its limit.
+
+    Drift is tested against no change at all, and what counts every row needs no test.
+    """
+    return family_of(metric) is not Family.DRIFT and metric not in _COUNTED
+
+
+def _inside(limit: float) -> str:
+    return f"{limit - math.copysign(0.01, limit) if limit else 0.01:g}"
 
 
 def _span(low: float, high: float) -> str:
