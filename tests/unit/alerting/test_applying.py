@@ -195,7 +195,7 @@ RULE = 'metric: psi, columns: ["*"], warn: 0.1, breach: 0.25'
         ),
         (
             "metric: recall, below: true, breach: 0",
-            "recall lies between 0 and 1, so no evidence could show that it is past breach 0; write",
+            "recall lies between 0 and 1, so no evidence could show that it is past breach 0",
         ),
         ("metric: volume, below: true, breach: -3", "volume lies at 0 or above, got breach -3"),
         ("metric: accuracy_difference, breach: 2", "accuracy_difference lies between 0 and 1, "),
